@@ -1,0 +1,1 @@
+"""What makes a result traceable: configuration, identity, run folders and tidy tables."""

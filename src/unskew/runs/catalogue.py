@@ -1,0 +1,50 @@
+"""What lies in a runs folder, without trusting any of it: finished, unfinished or damaged."""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from unskew.errors import UserError
+from unskew.runs.folder import RunFolder
+
+
+class Entry(NamedTuple):
+    """One run folder. `when` is UTC: the end of a finished run, the start of another (or None);
+    `headline` is the run's own sentence, or what is damaged."""
+
+    id: str
+    kind: str
+    state: Literal["finished", "unfinished", "damaged"]
+    when: str | None
+    headline: str | None
+
+
+def list_runs(root: Path) -> list[Entry]:
+    """The runs under `root`, newest first; an absent `root` holds none."""
+    root = Path(root)
+    if not root.is_dir():
+        return []
+    folders = (p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    entries = [_entry(path) for path in sorted(folders)]
+    return sorted(entries, key=lambda entry: entry.when or "", reverse=True)
+
+
+def _entry(path: Path) -> Entry:
+    kind = path.name.rpartition("-")[0] or path.name
+    if not (path / "manifest.json").exists():
+        return Entry(path.name, kind, "unfinished", _started(path), None)
+    try:
+        run = RunFolder.read(path)
+        manifest = run.manifest()
+    except UserError as error:
+        return Entry(path.name, kind, "damaged", None, error.what)
+    headline = manifest["extra"].get("headline")
+    return Entry(run.id, kind, "finished", manifest["finished"], headline)
+
+
+def _started(path: Path) -> str | None:
+    import json
+
+    try:
+        return json.loads((path / "environment.json").read_text(encoding="utf-8"))["time"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,208 @@
+"""From a preset and `key=value` overrides to one frozen, validated configuration.
+
+A preset is a YAML file, shipped under `presets/` or given by its path. Overrides name a dotted path
+and a YAML value: `prior.alpha=0.3`, `gammas=[1, 2, 4]`, `prior={kind: continuous}`. Setting the
+`kind` of a group to another one starts from that kind's defaults. Validation is strict (a fraction
+is no integer, a word no number), and every mistake is reported by the path of the key, with what
+would have been allowed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from unskew.errors import UserError
+from unskew.runs.mistakes import nearest, report
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+T = TypeVar("T")
+
+
+class Frozen(BaseModel):
+    """Base of every configuration: immutable, no unknown keys, no NaN or infinity."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+def load(preset: str, overrides: Sequence[str], schema: "TypeAdapter[T]") -> T:
+    """The configuration of `preset` with `overrides` applied, validated by `schema`.
+
+    Args:
+        preset: the name of a shipped preset, or the path of a YAML file.
+        overrides: `key=value` texts; the key is a dotted path, the value YAML.
+        schema: what the configuration must be, e.g. `TypeAdapter(Experiment)`.
+
+    Raises:
+        UserError: unknown preset, unreadable YAML, malformed, repeated or misplaced override,
+            unknown key, wrong type or value. The path of the key and what is allowed are named.
+    """
+    doc = _read_preset(preset)
+    changes = _parse(overrides)
+    # Overrides may reach into groups that the preset leaves at their defaults.
+    try:
+        defaults = schema.dump_python(_validate(schema, doc), mode="json")
+    except ValidationError:
+        defaults = doc
+    for path, value in changes:
+        _apply(doc, defaults, path, value)
+    try:
+        return _validate(schema, doc)
+    except ValidationError as error:
+        raise report(error, doc, schema.json_schema(), preset) from None
+
+
+def presets() -> list[str]:
+    """The names of the shipped presets, sorted."""
+    folder = _preset_folder()
+    if not folder.is_dir():
+        return []
+    names = (entry.name for entry in folder.iterdir())
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+
+
+def _preset_folder() -> "Traversable":
+    return resources.files("unskew") / "presets"
+
+
+def _read_preset(preset: str) -> dict[str, Any]:
+    if preset.endswith((".yaml", ".yml")) or "/" in preset:
+        file: Traversable = Path(preset)
+        if not file.is_file():
+            raise UserError("there is no such file", preset, f"presets: {', '.join(presets())}")
+    elif preset in presets():
+        file = _preset_folder() / f"{preset}.yaml"
+    else:
+        raise UserError(
+            f"there is no preset {preset!r}{nearest(preset, presets())}",
+            hint=f"presets: {', '.join(presets())} (or the path of a YAML file)",
+        )
+    try:
+        doc = parse_yaml(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"not valid YAML: {error}", preset) from None
+    if not isinstance(doc, dict):
+        raise UserError("a preset is a group of `key: value` lines", preset)
+    return doc
+
+
+def _parse(overrides: Sequence[str]) -> list[tuple[tuple[str, ...], Any]]:
+    """Overrides as (path, value); changes of `kind` first, outermost first."""
+    changes: dict[tuple[str, ...], Any] = {}
+    for text in overrides:
+        key, equals, written = text.partition("=")
+        path = tuple(key.strip().split("."))
+        if not equals or not all(path):
+            raise UserError("an override is written key=value", text, "as in: prior.alpha=0.3")
+        try:
+            value = parse_yaml(written)
+        except ValueError as error:
+            raise UserError(f"the value is not valid YAML: {error}", text) from None
+        for other in changes:
+            if path == other:
+                raise UserError("this key is set twice", key, "keep one of the two")
+            shorter, longer = sorted((path, other), key=len)
+            if longer[: len(shorter)] == shorter:
+                raise UserError(
+                    f"{'.'.join(shorter)} and {'.'.join(longer)} are both set, one in the other",
+                    hint=f"write both in {'.'.join(shorter)}={{...}}",
+                )
+        changes[path] = value
+    return sorted(changes.items(), key=lambda item: (item[0][-1] != "kind", len(item[0])))
+
+
+def _apply(doc: dict[str, Any], defaults: Any, path: tuple[str, ...], value: Any) -> None:
+    """Set `path` in `doc`, filling groups that `doc` leaves out from `defaults`."""
+    node, default = doc, defaults
+    for depth, key in enumerate(path[:-1], start=1):
+        default = default.get(key) if isinstance(default, Mapping) else None
+        if node.get(key) is None:
+            # A copy through JSON: defaults are JSON data already.
+            node[key] = json.loads(json.dumps(default)) if default is not None else {}
+        inner = node[key]
+        if not isinstance(inner, dict):
+            where = ".".join(path[:depth])
+            shown = json.dumps(inner)
+            if isinstance(inner, list):
+                raise UserError(
+                    f"a list, not a group: it has no key {path[depth]!r}",
+                    where,
+                    f"give the whole list: {where}={shown}",
+                )
+            raise UserError(
+                f"a value ({shown}), not a group: it has no key {path[depth]!r}",
+                where,
+                f"give the value itself, as in {where}={shown}",
+            )
+        node = inner
+    if path[-1] == "kind":
+        default = default if isinstance(default, Mapping) else {}
+        if node.get("kind", default.get("kind")) != value:
+            node.clear()
+    node[path[-1]] = value
+
+
+def _validate(schema: "TypeAdapter[T]", doc: Mapping[str, Any]) -> T:
+    # Strict, and by way of JSON: there lists may become tuples, but a word never a number.
+    return schema.validate_json(json.dumps(doc), strict=True)
+
+
+def parse_yaml(text: str) -> Any:
+    """YAML as people mean it: 1e-3 is a number, `on` and `no` are words, a repeated key an error.
+
+    PyYAML follows YAML 1.1, where 1e-3 is a string, `no` is false, 1:30 is ninety and a second
+    `lr:` silently wins. A whole number may be written with an exponent: 1e3 is 1000.
+
+    Raises:
+        ValueError: not YAML, a repeated key, or a tag.
+    """
+    import yaml
+
+    try:
+        return yaml.load(text, Loader=_loader())
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def _loader() -> Any:
+    import re
+
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for i, key in enumerate(keys):
+                if not isinstance(key, str):
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key!r} is not a word", node.start_mark
+                    )
+                if key in keys[:i]:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key!r} is given twice", node.start_mark
+                    )
+            return super().construct_mapping(node, deep)
+
+    def number(loader: Any, node: Any) -> int | float:
+        written = loader.construct_scalar(node)
+        if re.fullmatch(r"[-+]?[0-9]+", written):
+            return int(written)
+        value = float(written.replace(".inf", "inf").replace(".nan", "nan"))
+        whole = "." not in written and value.is_integer()
+        return int(value) if whole else value
+
+    Loader.yaml_implicit_resolvers = {}
+    float_tag, null_tag, bool_tag = (f"tag:yaml.org,2002:{t}" for t in ("float", "null", "bool"))
+    digits = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan"
+    Loader.add_implicit_resolver(float_tag, re.compile(rf"^(?:{digits})$"), list("-+.0123456789"))
+    Loader.add_implicit_resolver(null_tag, re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+    Loader.add_implicit_resolver(bool_tag, re.compile(r"^(?:true|false)$"), list("tf"))
+    Loader.add_constructor(float_tag, number)
+    return Loader

@@ -1,0 +1,49 @@
+"""Where finished runs are looked up: the working directory's `runs/`, then those we ship."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel
+
+import unskew
+from unskew.runs.folder import RunFolder
+from unskew.runs.identity import run_id
+
+
+class Store:
+    """Run folders under `root`, and, when `shipped`, the finished runs that come with the package.
+
+    Args:
+        root: the folder that holds the run folders, usually `runs/`; made when first written.
+        shipped: whether a run that comes with the package counts as already done.
+    """
+
+    def __init__(self, root: Path, shipped: bool = True) -> None:
+        self.root = Path(root)
+        self.shipped = shipped
+
+    def find(self, run_id: str) -> RunFolder | None:
+        """The finished run of that id, verified, or None.
+
+        Raises:
+            UserError: the run is there but damaged.
+        """
+        for root in [self.root, *([shipped_root()] if self.shipped else [])]:
+            if (root / run_id / "manifest.json").exists():
+                return RunFolder.read(root / run_id)
+        return None
+
+    def open(self, config: BaseModel, parents: Mapping[str, str] | None = None) -> RunFolder:
+        """The run of `config` on `parents`: the finished one if there is one (its `finished` is
+        true), else its folder under `root`, locked for writing until closed.
+
+        Raises:
+            UserError: damaged, not writable, or another process is writing it.
+        """
+        done = self.find(run_id(config, parents))
+        return done if done is not None else RunFolder.open(self.root, config, parents)
+
+
+def shipped_root() -> Path:
+    """The folder of the finished runs that come with the package."""
+    return Path(unskew.__file__).parent / "models"
