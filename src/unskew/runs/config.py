@@ -72,17 +72,21 @@ def _preset_folder() -> "Traversable":
     return resources.files("unskew") / "presets"
 
 
+def _known_presets() -> str:
+    return f"presets: {', '.join(presets())}; or the path of a YAML file"
+
+
 def _read_preset(preset: str) -> dict[str, Any]:
     if preset.endswith((".yaml", ".yml")) or "/" in preset:
         file: Traversable = Path(preset)
         if not file.is_file():
-            raise UserError("there is no such file", preset, f"presets: {', '.join(presets())}")
+            raise UserError("there is no such file", preset, _known_presets())
     elif preset in presets():
         file = _preset_folder() / f"{preset}.yaml"
     else:
         raise UserError(
             f"there is no preset {preset!r}{nearest(preset, presets())}",
-            hint=f"presets: {', '.join(presets())} (or the path of a YAML file)",
+            hint=_known_presets(),
         )
     try:
         doc = parse_yaml(file.read_text(encoding="utf-8"))

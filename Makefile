@@ -1,0 +1,79 @@
+# make demo   install into .venv and run the demonstration; its page opens offline
+# make test   install and run the tests
+# Everything else: make help
+
+PYTHON ?= python3
+RUNS ?= runs
+
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# The tests compute on small tensors, where threads cost more than they bring.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# Installed anew when what is to be installed has changed.
+WANTED := pyproject.toml constraints.txt
+
+.PHONY: help setup demo test verify check format checkpoints bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo         install and run the demonstration (a few minutes, 2 cores)"
+	@echo "make test         install and run the tests"
+	@echo "make setup        only install, into .venv"
+	@echo "make verify       the long tests and those in a browser (needs Chromium)"
+	@echo "make check        style, types, who imports whom"
+	@echo "make format       put the style right"
+	@echo "make checkpoints  train the shipped models anew (long)"
+	@echo "make bench        speed, side by side with others"
+	@echo "make clean        remove .venv and caches; runs stay"
+
+setup: .venv/.core-stamp
+
+demo: setup
+	@$(BIN)/unskew run demo --runs $(RUNS)
+
+test: .venv/.dev-stamp
+	@$(PYTEST) -q -m "not slow"
+
+verify: .venv/.dev-stamp
+	@UNSKEW_REQUIRE_BROWSER=1 $(PYTEST) -q -m "slow or browser"
+
+check: .venv/.dev-stamp
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/basedpyright
+	@PYTHONPATH=src $(BIN)/lint-imports
+
+format: .venv/.dev-stamp
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+checkpoints: setup
+	@$(BIN)/unskew run checkpoints --runs src/unskew/models
+
+bench: .venv/.dev-stamp
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The interpreter is checked first: a half-made .venv is the worst of all beginnings.
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "error: there is no $(PYTHON); install Python 3.11 or newer, or give make PYTHON=..."; exit 2; } >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $$($(PYTHON) -V) is too old; unskew needs Python 3.11 or newer: make PYTHON=..."; exit 2; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: this Python cannot make virtual environments."; \
+	  echo "Install its venv package (Debian, Ubuntu: apt-get install python3-venv) and try again."; exit 2; } >&2
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 2; }
+
+.venv/.core-stamp: $(WANTED) | .venv/bin/python
+	@echo "Installing unskew into .venv; the first time this takes some minutes ..."
+	@$(INSTALL) -e .
+	@touch $@
+
+.venv/.dev-stamp: $(WANTED) | .venv/bin/python
+	@echo "Installing unskew and its test tools into .venv; the first time this takes some minutes ..."
+	@$(INSTALL) -e '.[dev]'
+	@touch .venv/.core-stamp $@

@@ -1,0 +1,219 @@
+"""The `unskew` command: thin commands over the library.
+
+Exit codes: 0 done; 1 a verdict that was asked to fail; 2 a mistake of the user's; 70 a defect of
+ours (with its traceback); 130 interrupted. Everything heavy is imported inside the commands, so
+that help and mistakes answer at once.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+import unskew
+from unskew.errors import UserError
+
+if TYPE_CHECKING:
+    from unskew.runs.folder import RunFolder
+
+OK, USER_ERROR, DEFECT, INTERRUPTED = 0, 2, 70, 130
+
+HELP = """
+Is an ability gone after fine-tuning, or only no longer inferred? Measure it, and bring it back.
+"""
+EXAMPLES = """
+Examples:
+  unskew run demo                    run the demonstration, write its page
+  unskew run demo alpha=0.2 sigma=1  the same in another world
+  unskew run demo --dry-run          only show the settings and the run's id
+  unskew runs                        list the runs in ./runs
+  unskew report RUN                  draw the page of a run anew
+"""
+
+app = App(
+    name="unskew",
+    help=HELP,
+    help_epilogue=EXAMPLES,
+    help_format="plaintext",
+    version=unskew.__version__,
+    version_flags=["--version"],
+    result_action="return_value",
+    # Ctrl-C is ours to answer: the message says how to continue.
+    suppress_keyboard_interrupt=False,
+)
+
+RunsDir = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
+
+
+@app.command(
+    sort_key=1,
+    usage="Usage: unskew run PRESET [key=value ...] [--dry-run] [--runs DIR] [--threads N]",
+    help_epilogue="""
+Examples:
+  unskew run demo
+  unskew run demo alpha=0.2 model.width=64
+  unskew run demo finetuning.optimiser.kind=muon --dry-run
+  unskew run my-world.yaml --runs /data/runs
+""",
+)
+def run(
+    preset: Annotated[
+        str, Parameter(help="a preset's name (as `demo`), or the path of a YAML file")
+    ],
+    /,
+    *overrides: Annotated[str, Parameter(help="settings to change, as key=value")],
+    dry_run: Annotated[
+        bool, Parameter(negative="", help="print the settings and the run's id; run nothing")
+    ] = False,
+    runs: RunsDir = Path("runs"),
+    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+) -> int:
+    """Run a preset, or continue it, or return it if it is finished already."""
+    from pydantic import TypeAdapter
+
+    from unskew.regression.config import Experiment
+    from unskew.runs.config import load
+
+    # The number of threads is a setting like any other, so one place checks it.
+    changes = [*overrides, *([] if threads is None else [f"threads={threads}"])]
+    config = load(preset, changes, TypeAdapter(Experiment))
+    if dry_run:
+        import yaml
+
+        from unskew.runs.identity import run_id
+
+        print(f"# run id: {run_id(config)}")
+        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
+        return OK
+
+    from unskew.regression import study
+    from unskew.runs.progress import Progress
+    from unskew.runs.store import Store
+
+    with Progress() as progress:
+        folder = study.execute(config, Store(runs), progress)
+    if headline := folder.extra.get("headline"):
+        print(headline)
+    print(f"run:  {_shown(folder.path)}")
+    if (page := folder.path / "report.html").exists():
+        print(f"page: {_shown(page)}")
+    return OK
+
+
+@app.command(name="runs", sort_key=2, help_epilogue="Example:\n  unskew runs --runs /data/runs")
+def list_(*, runs: RunsDir = Path("runs")) -> int:
+    """List the runs: id, state (finished, unfinished, damaged), time in UTC, headline."""
+    from unskew.runs.catalogue import list_runs
+
+    entries = list_runs(runs)
+    if not entries:
+        print(f"no runs in {runs}; start one with: unskew run demo")
+        return OK
+    width = max(len(entry.id) for entry in entries)
+    for entry in entries:
+        when, headline = entry.when or "-", entry.headline or ""
+        print(f"{entry.id:{width}}  {entry.state:10}  {when:20}  {headline}".rstrip())
+    return OK
+
+
+@app.command(
+    sort_key=3,
+    usage="Usage: unskew report RUN [RUN ...] [--out FILE] [--runs DIR]",
+    help_epilogue="""
+Examples:
+  unskew report regression-study-0123456789ab
+  unskew report runs/* --out comparison.html
+""",
+)
+def report(
+    run: Annotated[str, Parameter(help="a finished run: its id or its folder")],
+    /,
+    *more: Annotated[str, Parameter(help="further runs, shown side by side")],
+    out: Annotated[Path, Parameter(help="the page to write")] = Path("report.html"),
+    runs: RunsDir = Path("runs"),
+) -> int:
+    """Write one page about finished runs: self-contained, opens offline."""
+    folders = [_find(name, runs) for name in (run, *more)]
+    from unskew.report import page
+
+    print(f"page: {_shown(page.write(folders, out))}")
+    return OK
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; `arguments` default to the process's own."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = bool(os.environ.get("UNSKEW_DEBUG"))
+    try:
+        code = app(given, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else OK
+    except UserError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        return USER_ERROR
+    except CycloptsError as error:
+        if debug:
+            raise
+        command = next((word for word in given if not word.startswith("-")), "")
+        known = command if command in ("run", "runs", "report") else ""
+        help_ = " ".join(f"unskew {known}".split())
+        _complain(f"{' '.join(str(error).split())}\n`{help_} --help` shows how it is used")
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        if given[:1] == ["run"]:
+            again = shlex.join(["unskew", *given])
+            print(f"the same command continues where it stopped:\n  {again}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (as in `unskew runs | head`) has seen enough; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        return DEFECT
+
+
+def _find(name: str, runs: Path) -> "RunFolder":
+    """The finished run of that folder or id, under `runs` or shipped."""
+    from unskew.runs.folder import RunFolder
+    from unskew.runs.mistakes import nearest
+    from unskew.runs.store import shipped_root
+
+    places = [Path(name), runs / name, shipped_root() / name]
+    for path in places:
+        if path.is_dir():
+            return RunFolder.read(path)
+    known = [path.name for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
+    raise UserError(
+        f"there is no run {name!r} in {runs}{nearest(name, known)}",
+        hint="`unskew runs` lists the runs",
+    )
+
+
+def _shown(path: Path) -> str:
+    """The path as short as it can be said from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _complain(text: str) -> None:
+    first, _, rest = text.partition("\n")
+    red, plain = ("\033[31m", "\033[0m") if _coloured() else ("", "")
+    print(f"{red}error: {first}{plain}", file=sys.stderr)
+    if rest:
+        print(rest, file=sys.stderr)
+
+
+def _coloured() -> bool:
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ
