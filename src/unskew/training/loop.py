@@ -1,0 +1,181 @@
+"""The training loop: step -> loss -> optimisers, with schedule, guard, checkpoint and resume.
+
+The loss is a function of the step alone (batches are pure functions of seed, stream and step), so a
+checkpoint is the weights, the optimiser's state and a step number, and a resumed run repeats the
+uninterrupted one bit for bit on a CPU at equal thread count.
+
+Checkpoints follow the clock, not the step, and never change the result. Ctrl-C is held back until
+the step in progress is whole and saved.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from unskew.errors import UserError
+from unskew.runs.folder import RunFolder
+from unskew.runs.progress import Task
+from unskew.training import optimisers as optim
+from unskew.training.config import Training
+
+CHECKPOINT = "checkpoint"
+WINDOW = 50  # steps between looks at the loss: the guard and the log cost one device sync each
+
+
+def train(
+    model: nn.Module,
+    loss: Callable[[int], Tensor],
+    config: Training,
+    *,
+    matrices: Collection[nn.Parameter] = (),
+    folder: RunFolder | None = None,
+    task: Task | None = None,
+    watch: Callable[[int], Mapping[str, float]] | None = None,
+    watch_at: Collection[int] = (),
+    checkpoint_seconds: float = 20.0,
+) -> None:
+    """Train `model` in place for `config.steps` steps.
+
+    Args:
+        loss: step -> scalar loss of that step's batch, through `model`.
+        matrices: the parameters that Muon is meant for.
+        folder: where to checkpoint and log; a checkpoint found there is continued.
+        task: progress to advance.
+        watch, watch_at: measurements logged at these step counts (0 = before training).
+
+    Raises: UserError when the loss is not finite or grows past `config.diverged_above` times its
+        first value; KeyboardInterrupt after saving, when interrupted.
+    """
+    opts = optim.build(config.optimiser, model, matrices)
+    window = torch.zeros(WINDOW, device=next(model.parameters()).device)
+    start, first = _resume(folder, model, opts, window)
+    if task is not None and start:
+        task.advance(start)
+    if config.compile:
+        model.compile(dynamic=False)  # in place: `loss` calls the model, names stay as they are
+    autocast = (
+        torch.autocast(window.device.type, torch.bfloat16)
+        if config.precision == "bfloat16"
+        else nullcontext()
+    )
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    saved_at = time.monotonic()
+
+    def save(step: int) -> None:
+        if folder is not None:
+            meta = {"step": str(step), "first": "" if first is None else repr(first)}
+            flat = optim.state_tensors(model, opts) | {"window": window}
+            folder.write_tensors(CHECKPOINT, flat, meta)
+
+    def look(step: int) -> None:
+        if watch is not None and folder is not None and step in watch_at:
+            model.eval()
+            folder.log({"step": step, **watch(step)})
+            model.train()
+
+    model.train()
+    if start == 0:
+        look(0)
+    with _held_interrupt() as interrupted:
+        for step in range(start, config.steps):
+            factor = optim.learning_rate_factor(step, config.steps, config.warmup, config.decay)
+            optim.set_learning_rate(opts, factor)
+            with autocast:
+                value = loss(step)
+            value.backward()
+            if config.clip is not None:
+                torch.nn.utils.clip_grad_norm_(parameters, config.clip)
+            for opt in opts:
+                opt.step()
+                opt.zero_grad(set_to_none=True)
+            window[step % WINDOW] = value.detach()
+
+            done = step + 1
+            full = done % WINDOW == 0 or done == config.steps
+            due = time.monotonic() - saved_at > checkpoint_seconds
+            stop = interrupted.is_set()
+            if full or due or stop:
+                mean = _guard(window, step - step % WINDOW, done, first, config)
+                if full:
+                    first = mean if first is None else first
+                    if folder is not None:
+                        folder.log({"step": done, "loss": mean, "lr_factor": factor})
+            if task is not None:
+                task.advance(1)
+            look(done)
+            if due or stop:
+                save(done)
+                saved_at = time.monotonic()
+            if stop:
+                raise KeyboardInterrupt
+    model.eval()
+
+
+def _resume(
+    folder: RunFolder | None,
+    model: nn.Module,
+    opts: list[torch.optim.Optimizer],
+    window: Tensor,
+) -> tuple[int, float | None]:
+    """Load the checkpoint in `folder`, if any, in place: (steps done, loss of the first window)."""
+    if folder is None:
+        return 0, None
+    if not folder.has_tensors(CHECKPOINT):
+        folder.truncate_log(-1)
+        return 0, None
+    tensors, meta = folder.read_tensors(CHECKPOINT)
+    window.copy_(tensors["window"])
+    optim.load_state_tensors(tensors, model, opts)
+    step = int(meta["step"])
+    folder.truncate_log(step)
+    return step, float(meta["first"]) if meta["first"] else None
+
+
+def _guard(
+    window: Tensor, lowest: int, done: int, first: float | None, config: Training
+) -> float:
+    """Mean loss of steps lowest..done-1; raises UserError naming the first step that is not finite,
+    or the window in which the loss outgrew the limit."""
+    values = window[[s % WINDOW for s in range(lowest, done)]].double().cpu()
+    bad = (~values.isfinite()).nonzero()
+    if len(bad):
+        raise UserError(
+            f"training diverged: the loss is {values[bad[0, 0]].item()} at step "
+            f"{lowest + int(bad[0, 0])}",
+            where=repr(config),
+            hint="lower the learning rate (training.optimiser.lr) or set training.clip",
+        )
+    mean = values.mean().item()
+    if first is not None and mean > config.diverged_above * first:
+        raise UserError(
+            f"training diverged: the loss rose from {first:.4g} to {mean:.4g} by step {done}",
+            where=repr(config),
+            hint="lower the learning rate (training.optimiser.lr) or raise training.diverged_above",
+        )
+    return mean
+
+
+@contextmanager
+def _held_interrupt() -> Iterator[threading.Event]:
+    """Turn Ctrl-C into an event for the block; a second Ctrl-C interrupts at once. Outside the main
+    thread signals cannot be caught, and the event is never set."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def handler(number: int, frame: object) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
