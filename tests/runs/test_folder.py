@@ -1,0 +1,316 @@
+"""Run folders: whole at every moment, one writer, damage named."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from toys import Mixed, Toy
+from unskew.errors import UserError
+from unskew.runs.folder import RunFolder
+from unskew.runs.identity import run_id
+from unskew.runs.tables import tidy
+
+TABLE = tidy([{"experiment": "e", "arm": "base", "metric": "m", "k": 3, "estimate": 0.5}])
+
+
+def fill(folder: RunFolder) -> None:
+    folder.log({"step": 1, "loss": 0.5})
+    folder.write_table("converge", TABLE)
+    folder.write_tensors("model", {"w": torch.arange(3.0)}, {"step": "1"})
+    folder.write_text("note.txt", "märk\n")
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    with RunFolder.open(tmp_path / "runs", Toy(), {"base": "ab"}) as folder:
+        fill(folder)
+        folder.finish({"headline": "it works"})
+    return folder.path
+
+
+def test_a_run_from_beginning_to_end(tmp_path: Path) -> None:
+    with RunFolder.open(tmp_path, Toy(), {"base": "ab"}) as folder:
+        assert folder.path == tmp_path / run_id(Toy(), {"base": "ab"})
+        assert not folder.finished
+        fill(folder)
+        folder.finish({"headline": "it works"})
+        assert folder.finished
+    again = RunFolder.read(folder.path)
+    assert again.id == folder.id
+    assert Toy.model_validate(again.config) == Toy()
+    assert again.parents == {"base": "ab"}
+    assert again.extra == {"headline": "it works"}
+    assert list(again.records()) == [{"step": 1, "loss": 0.5}]
+    assert again.tables() == ["converge"]
+    pd.testing.assert_frame_equal(again.read_table("converge"), TABLE)
+    tensors, metadata = again.read_tensors("model")
+    assert torch.equal(tensors["w"], torch.arange(3.0))
+    assert metadata == {"step": "1"}
+    names = sorted(p.relative_to(folder.path).as_posix() for p in folder.path.rglob("*"))
+    assert names == [
+        "config.json",
+        "environment.json",
+        "manifest.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "note.txt",
+        "tables",
+        "tables/converge.parquet",
+    ]
+    assert set(again.manifest()["files"]) == set(names) - {"manifest.json", "tables"}
+
+
+def test_a_finished_run_is_returned_and_no_longer_written(finished: Path) -> None:
+    before = {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()}
+    with RunFolder.open(finished.parent, Toy(), {"base": "ab"}) as folder:
+        assert folder.finished
+        for write in (
+            lambda: folder.log({"step": 2}),
+            lambda: folder.write_text("more.txt", ""),
+            lambda: folder.remove_tensors("model"),
+            lambda: folder.finish(),
+        ):
+            with pytest.raises(RuntimeError, match="finished"):
+                write()
+    with pytest.raises(RuntimeError, match="not open for writing"):
+        RunFolder.read(finished).log({"step": 2})
+    assert {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()} == before
+
+
+def test_the_page_may_be_drawn_anew(finished: Path) -> None:
+    (finished / "report.html").write_text("<p>")
+    RunFolder.read(finished).verify()
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "environment.json", "metrics.jsonl", "model.safetensors", "note.txt"]
+)
+def test_a_changed_file_is_named(finished: Path, name: str) -> None:
+    if name == "config.json":  # stays readable, so that the hash and not the parser finds it
+        (finished / name).write_text((finished / name).read_text() + " ")
+    else:
+        with (finished / name).open("r+b") as file:
+            file.write(b"#")
+    for opening in (
+        lambda: RunFolder.read(finished),
+        lambda: RunFolder.open(finished.parent, Toy(), {"base": "ab"}),
+    ):
+        with pytest.raises(UserError, match=f"{name} has changed since the run finished"):
+            opening()
+
+
+def test_missing_files_are_named(finished: Path) -> None:
+    (finished / "tables" / "converge.parquet").unlink()
+    (finished / "note.txt").unlink()
+    with pytest.raises(
+        UserError, match=r"note\.txt is missing; tables/converge\.parquet is missing"
+    ):
+        RunFolder.read(finished)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"id": "toy-000000000000"}', "{}"])
+def test_a_damaged_manifest_is_named(finished: Path, text: str) -> None:
+    (finished / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match=r"manifest\.json: damaged"):
+        RunFolder.read(finished)
+
+
+def test_a_config_of_another_run_is_named(finished: Path) -> None:
+    (finished / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"config\.json: damaged"):
+        RunFolder.read(finished)
+
+
+def test_reading_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no such run"):
+        RunFolder.read(tmp_path / "absent")
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        with pytest.raises(UserError, match="not finished"):
+            RunFolder.read(folder.path)
+        with pytest.raises(UserError, match="no table 'converge'"):
+            folder.read_table("converge")
+        with pytest.raises(UserError, match=r"no file model\.safetensors"):
+            folder.read_tensors("model")
+        assert not folder.has_table("converge")
+        assert not folder.has_tensors("model")
+        assert folder.tables() == []
+        assert list(folder.records()) == []
+        (folder.path / "model.safetensors").write_bytes(b"torn")
+        with pytest.raises(UserError, match=r"model\.safetensors: damaged"):
+            folder.read_tensors("model")
+        folder.write_table("converge", TABLE)
+        (folder.path / "tables" / "converge.parquet").write_bytes(b"torn")
+        with pytest.raises(UserError, match=r"converge\.parquet: damaged"):
+            folder.read_table("converge")
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    with RunFolder.open(tmp_path, Toy()):
+        with pytest.raises(UserError, match=rf"another process \(pid {os.getpid()}\)"):
+            RunFolder.open(tmp_path, Toy())
+        with RunFolder.open(tmp_path, Toy(steps=11)):
+            pass  # another run is no matter
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        assert not folder.finished
+    folder.close()
+
+
+def test_a_mistake_while_opening_gives_the_lock_back(finished: Path) -> None:
+    (finished / "note.txt").write_text("changed")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"note\.txt"):
+            RunFolder.open(finished.parent, Toy(), {"base": "ab"})
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write here") as caught:
+        RunFolder.open(tmp_path / "file", Toy())
+    assert "--runs" in str(caught.value)
+
+
+def test_the_log_is_cut_to_the_checkpoint(tmp_path: Path) -> None:
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        folder.truncate_log(5)  # nothing yet
+        folder.log({"event": "begun"})
+        for step in (10, 20, 30):
+            folder.log({"step": step, "loss": float("nan"), "norms": (1.0, float("inf"))})
+        with (folder.path / "metrics.jsonl").open("ab") as file:
+            file.write(b'{"step": 40, "lo')
+        assert [r.get("step") for r in folder.records()] == [None, 10, 20, 30]
+        folder.truncate_log(20)
+        folder.log({"step": 21})
+        assert list(folder.records()) == [
+            {"event": "begun"},
+            {"step": 10, "loss": None, "norms": [1.0, None]},
+            {"step": 20, "loss": None, "norms": [1.0, None]},
+            {"step": 21},
+        ]
+
+
+@pytest.mark.parametrize("line", ["{torn", "3"])
+def test_a_log_broken_in_the_middle_is_named(tmp_path: Path, line: str) -> None:
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        (folder.path / "metrics.jsonl").write_text(f'{{"step": 1}}\n{line}\n{{"step": 2}}\n')
+        with pytest.raises(UserError, match=r"metrics.jsonl: damaged: line 2"):
+            folder.truncate_log(5)
+
+
+def test_tensors_that_share_memory_or_are_not_contiguous(tmp_path: Path) -> None:
+    stacked = torch.arange(6.0).reshape(2, 3).requires_grad_()
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        folder.write_tensors("state", {"a": stacked[0], "b": stacked[1], "t": stacked.T})
+        read, metadata = folder.read_tensors("state.safetensors")
+        assert metadata == {}
+        for name, expected in (("a", stacked[0]), ("b", stacked[1]), ("t", stacked.T)):
+            assert torch.equal(read[name], expected)
+        assert folder.sha256("state") == folder.sha256("state.safetensors")
+        folder.remove_tensors("state")
+        assert not folder.has_tensors("state")
+
+
+def test_environments_of_all_sessions_are_kept(tmp_path: Path) -> None:
+    for _ in range(3):
+        RunFolder.open(tmp_path, Toy()).close()
+    record = json.loads((tmp_path / run_id(Toy()) / "environment.json").read_text())
+    assert len(record["earlier"]) == 2
+    assert record["device"] == "cpu"
+    assert all("earlier" not in session for session in record["earlier"])
+
+
+# Killed ------------------------------------------------------------------------------------------
+
+HEAD = f"""
+    import os, signal, sys
+    from pathlib import Path
+    sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+    from toys import Toy
+    from unskew.runs.folder import RunFolder
+    folder = RunFolder.open(Path(sys.argv[1]), Toy())
+"""
+
+
+def killed(tmp_path: Path, program: str) -> None:
+    """Run a program that kills itself as `kill -9` would."""
+    code = textwrap.dedent(HEAD) + textwrap.dedent(program)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_killed_while_a_file_is_replaced(tmp_path: Path, moment: str) -> None:
+    program = f"""
+        folder.write_text("state.txt", "old")
+        os.{moment} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        folder.write_text("state.txt", "new, and longer")
+    """
+    killed(tmp_path, program)
+    path = tmp_path / run_id(Toy())
+    assert (path / "state.txt").read_text() == "old"
+    assert list(path.glob(".tmp-*")), "the kill was meant to leave a temporary file behind"
+    with RunFolder.open(tmp_path, Toy()) as folder:  # the lock died with its holder
+        assert not folder.finished
+        assert not list(path.rglob(".tmp-*"))
+        folder.write_text("state.txt", "new, and longer")
+        folder.finish()
+    assert RunFolder.read(path).finished
+
+
+def test_killed_while_finishing(tmp_path: Path) -> None:
+    program = """
+        folder.write_text("state.txt", "whole")
+        os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        folder.finish()
+    """
+    killed(tmp_path, program)
+    with pytest.raises(UserError, match="not finished"):
+        RunFolder.read(tmp_path / run_id(Toy()))
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        folder.finish()
+    assert ".tmp-manifest.json" not in RunFolder.read(folder.path).manifest()["files"]
+
+
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    program = """
+        print("ready", flush=True)
+        for i in range(10**9):
+            folder.write_text("state.txt", f"{i} " * 5000)
+            folder.log({"step": i})
+    """
+    code = textwrap.dedent(HEAD) + textwrap.dedent(program)
+    for wait in (0.0, 0.05, 0.11):
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        ) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
+            with pytest.raises(UserError, match=rf"pid {writer.pid}"):
+                RunFolder.open(tmp_path, Toy())
+            time.sleep(wait)
+            writer.kill()
+        with RunFolder.open(tmp_path, Toy()) as folder:
+            steps = [record["step"] for record in folder.records()]
+            state = folder.path / "state.txt"
+            if steps:
+                words = state.read_text().split()
+                assert len(words) == 5000
+                assert set(words) <= {str(steps[-1]), str(steps[-1] + 1)}
+            (folder.path / "metrics.jsonl").unlink(missing_ok=True)
+            state.unlink(missing_ok=True)
+
+
+def test_another_configuration_is_another_folder(tmp_path: Path) -> None:
+    with (
+        RunFolder.open(tmp_path, Toy()) as one,
+        RunFolder.open(tmp_path, Toy(prior=Mixed(alpha=0.1))) as two,
+    ):
+        assert one.path != two.path
