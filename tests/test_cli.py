@@ -1,0 +1,212 @@
+"""The command line: what it prints, how it exits, and what it says about mistakes."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+import unskew.regression
+from toys import Toy
+from unskew.cli import main
+from unskew.errors import UserError
+from unskew.regression.config import Experiment, Study
+from unskew.runs.identity import run_id
+from unskew.runs.store import Store
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("UNSKEW_DEBUG", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_alone_it_prints_help(capsys: Captured) -> None:
+    assert main([]) == 0
+    alone = capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out == alone
+    for word in ("Usage: unskew COMMAND", "run ", "runs ", "report ", "Examples:"):
+        assert word in alone
+    assert max(map(len, alone.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", ["run", "runs", "report"])
+def test_every_command_has_help_with_examples(command: str, capsys: Captured) -> None:
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"Usage: unskew {command}" in shown
+    assert f"  unskew {command}" in shown.partition("Example")[2]
+
+
+def test_the_examples_in_the_help_are_good_commands(capsys: Captured) -> None:
+    main(["--help"])
+    main(["run", "--help"])
+    examples = re.findall(r"^  unskew run (demo.*?)(?:  .*)?$", capsys.readouterr().out, re.M)
+    assert len(examples) >= 4
+    for example in examples:
+        arguments = [word for word in example.split() if word != "--dry-run"]
+        assert main(["run", *arguments, "--dry-run"]) == 0, capsys.readouterr().err
+
+
+def test_version(capsys: Captured) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{unskew.__version__}\n"
+
+
+def test_dry_run_prints_settings_and_id_and_writes_nothing(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    assert main(["run", "demo", "alpha=0.3", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    config = TypeAdapter(Experiment).validate_python(yaml.safe_load(shown))
+    assert isinstance(config, Study)
+    assert config.alpha == 0.3
+    assert shown.splitlines()[0] == f"# run id: {run_id(config)}"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_dry_run_prints_is_a_preset(tmp_path: Path, capsys: Captured) -> None:
+    main(["run", "demo", "sigma=0.25", "--dry-run"])
+    first = capsys.readouterr().out
+    (tmp_path / "mine.yaml").write_text(first)
+    assert main(["run", "mine.yaml", "--dry-run"]) == 0
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["runz"], 'Did you mean "run"'),
+        (["run"], "PRESET"),
+        (["run", "demo", "--foo"], "Unknown option: --foo"),
+        (["run", "demo", "--threads", "x"], 'unable to convert "x"'),
+        (["run", "demo", "--threads", "0"], "threads: should be greater than or equal to 1"),
+        (["run", "dmeo"], "there is no preset 'dmeo'; did you mean 'demo'?\npresets: "),
+        (["run", "./absent.yaml"], "./absent.yaml: there is no such file"),
+        (["run", "demo", "alhpa=0.3"], "alhpa: unknown key; did you mean 'alpha'?"),
+        (["run", "demo", "alpha=2"], "alpha: should be less than or equal to 1, got 2"),
+        (["run", "demo", "alpha"], "alpha: an override is written key=value"),
+        (["run", "demo", "lr=1"], "lr: unknown key; did you mean "),
+        (["run", "demo", "threads=1", "--threads", "2"], "threads: this key is set twice"),
+        (["report"], "RUN"),
+        (["report", "absent"], "there is no run 'absent' in runs\n`unskew runs` lists"),
+        (["runs", "--runs"], "--runs requires an argument"),
+    ],
+)
+def test_mistakes_are_one_message_and_exit_2(
+    arguments: list[str], says: str, capsys: Captured
+) -> None:
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert says in shown.err
+    assert "Traceback" not in shown.err
+    assert len(shown.err.splitlines()) <= 3
+
+
+def test_debug_shows_where_a_mistake_was_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSKEW_DEBUG", "1")
+    with pytest.raises(UserError, match="there is no preset"):
+        main(["run", "dmeo"])
+
+
+def test_messages_are_red_only_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    main(["run", "dmeo"])
+    assert "\033" not in capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    main(["run", "dmeo"])
+    assert capsys.readouterr().err.startswith("\033[31merror: there is no preset")
+    monkeypatch.setenv("NO_COLOR", "1")
+    main(["run", "dmeo"])
+    assert "\033" not in capsys.readouterr().err
+
+
+# With a study put in the place of the real one ----------------------------------------------------
+
+
+def put_study(monkeypatch: pytest.MonkeyPatch, execute: object) -> None:
+    fake = SimpleNamespace(execute=execute)
+    monkeypatch.setattr(unskew.regression, "study", fake, raising=False)
+
+
+def test_run_prints_headline_folder_and_page(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    seen = []
+
+    def execute(config: Study, store: Store, progress: object) -> object:
+        seen.append((config.alpha, config.threads, store.root))
+        with store.open(Toy()) as folder:
+            folder.write_text("report.html", "<p>")
+            folder.finish({"headline": "61% of that comes back"})
+        return folder
+
+    put_study(monkeypatch, execute)
+    assert main(["run", "demo", "alpha=0.3", "--runs", "mine", "--threads", "2"]) == 0
+    assert seen == [(0.3, 2, Path("mine"))]
+    id = run_id(Toy())
+    expected = f"61% of that comes back\nrun:  mine/{id}\npage: mine/{id}/report.html\n"
+    assert capsys.readouterr().out == expected
+
+    assert main(["runs", "--runs", "mine"]) == 0
+    assert re.fullmatch(
+        rf"{id}  finished    \d{{4}}-\S+Z  61% of that comes back\n", capsys.readouterr().out
+    )
+    assert main(["runs"]) == 0
+    assert capsys.readouterr().out == "no runs in runs; start one with: unskew run demo\n"
+    assert main(["report", id[:-1], "--runs", "mine"]) == 2
+    assert f"did you mean '{id}'?" in capsys.readouterr().err
+
+
+def test_interrupted_says_how_to_continue(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def execute(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    put_study(monkeypatch, execute)
+    assert main(["run", "demo", "evaluation.gammas=[1, 2]", "--runs", "my runs"]) == 130
+    shown = capsys.readouterr().err
+    assert shown.splitlines()[-1] == "  unskew run demo 'evaluation.gammas=[1, 2]' --runs 'my runs'"
+    assert "Traceback" not in shown
+
+
+def test_a_defect_of_ours_keeps_its_traceback_and_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def execute(*_: object) -> object:
+        raise ZeroDivisionError
+
+    put_study(monkeypatch, execute)
+    assert main(["run", "demo"]) == 70
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_the_installed_command_and_the_module_are_the_same() -> None:
+    for command in ([f"{sys.prefix}/bin/unskew"], [sys.executable, "-m", "unskew"]):
+        done = subprocess.run([*command, "runz"], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize("arguments", [["runs"], ["--help"]])
+def test_a_reader_that_stops_reading_is_no_mistake(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "unskew", *arguments]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
