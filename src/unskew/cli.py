@@ -175,6 +175,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (as in `unskew runs | head`) has seen enough; nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):
+            return OK  # the same, when it is rich that was writing
+        raise
     except Exception:
         import traceback
 
