@@ -5,13 +5,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
 from pydantic import TypeAdapter
 
-import unskew.regression
+import unskew.regression.study
 from toys import Toy
 from unskew.cli import main
 from unskew.errors import UserError
@@ -70,8 +69,22 @@ def test_dry_run_prints_settings_and_id_and_writes_nothing(
     config = TypeAdapter(Experiment).validate_python(yaml.safe_load(shown))
     assert isinstance(config, Study)
     assert config.alpha == 0.3
-    assert shown.splitlines()[0] == f"# run id: {run_id(config)}"
+    missing = [line for line in shown.splitlines() if line.startswith("# to be trained first: ")]
+    assert f"# to be trained first: {run_id(config.pretrain(0.3))}" in missing
+    assert "# run id: depends on the weights of what is trained first\n" in shown
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_of_a_training_knows_its_id(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "base.yaml").write_text("kind: regression-pretrain\nseed: 12345\n")
+    assert main(["run", "base.yaml", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    config = TypeAdapter(Experiment).validate_python(yaml.safe_load(shown))
+    assert shown.splitlines()[0] == f"# run id: {run_id(config)}"
+    assert main(["run", "base.yaml", "--dry-run", "--threads", "1"]) == 0
+    again = capsys.readouterr().out
+    assert again.splitlines()[0] == shown.splitlines()[0]
+    assert "threads: 1" in again
 
 
 def test_what_a_dry_run_prints_is_a_preset(tmp_path: Path, capsys: Captured) -> None:
@@ -137,8 +150,7 @@ def test_messages_are_red_only_on_a_terminal(
 
 
 def put_study(monkeypatch: pytest.MonkeyPatch, execute: object) -> None:
-    fake = SimpleNamespace(execute=execute)
-    monkeypatch.setattr(unskew.regression, "study", fake, raising=False)
+    monkeypatch.setattr(unskew.regression.study, "execute", execute)
 
 
 def test_run_prints_headline_folder_and_page(

@@ -81,19 +81,19 @@ def run(
     # The number of threads is a setting like any other, so one place checks it.
     changes = [*overrides, *([] if threads is None else [f"threads={threads}"])]
     config = load(preset, changes, TypeAdapter(Experiment))
-    if dry_run:
-        import yaml
-
-        from unskew.runs.identity import run_id
-
-        print(f"# run id: {run_id(config)}")
-        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
-        return OK
-
     from unskew.regression import study
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store
 
+    if dry_run:
+        import yaml
+
+        id, missing = study.identify(config, Store(runs))
+        for trained in missing:
+            print(f"# to be trained first: {trained}")
+        print(f"# run id: {id or 'depends on the weights of what is trained first'}")
+        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
+        return OK
     with Progress() as progress:
         folder = study.execute(config, Store(runs), progress)
     if headline := folder.extra.get("headline"):
