@@ -19,6 +19,7 @@ and g in float64. No gradients flow through `ridge` and `discrete`; they do thro
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +27,9 @@ from unskew.errors import UserError
 from unskew.regression.priors import Continuous, Discrete, Mixture, Prior
 
 _LOG_2PI = math.log(2 * math.pi)
+# sigma / tau below which `ridge` carries the root of the covariance: above it, the cheaper update
+# loses at most three of the sixteen digits.
+_SMALL_NOISE = 0.03
 
 
 class Posterior(NamedTuple):
@@ -56,14 +60,17 @@ class MixtureOutput(NamedTuple):
 def ridge(x: Tensor, y: Tensor, sigma: float, tau: float) -> Posterior:
     """Bayes predictor of w ~ N(0, tau^2 I), y = <w, x> + N(0, sigma^2): ridge regression.
 
-    After k pairs w ~ N(m, S S'), S from Potter's square-root update (Bierman 1977, chapter II;
-    Kaminski, Bryson & Schmidt 1971): with f = S'x and the predictive variance a = sigma^2 + f'f,
+    After k pairs w ~ N(m, C). With the predictive variance a = sigma^2 + x'Cx, a pair (x, y) gives
+
+        m += C x (y - <m, x>) / a        C -= C x (C x)' / a
+
+    That loses (sigma/tau)^2 in precision, as C spans (sigma/tau)^2..1. Where the noise is small the
+    root S, C = S S', is carried instead, which spans only sigma/tau..1: with f = S'x, a = sigma^2
+    + f'f, Potter's update (Kaminski, Bryson & Schmidt 1971, "Discrete square root filtering") is
 
         m += S f (y - <m, x>) / a        S -= S f f' / (a + sigma sqrt(a))
 
-    Carrying the root halves the digits that a small sigma costs: the covariance spans
-    (sigma/tau)^2..1, S only sigma/tau..1, and a cannot fall below sigma^2. Evidence is the chain of
-    predictive densities, sum of log N(y_k; <m, x_k>, a).
+    Evidence is the chain of predictive densities, the sum of log N(y_k; <m, x_k>, a).
 
     Args:
         x: (B, P, d). y: (B, P); the last label is never read. sigma, tau: standard deviations.
@@ -74,32 +81,37 @@ def ridge(x: Tensor, y: Tensor, sigma: float, tau: float) -> Posterior:
     _check(x, y, sigma=sigma, tau=tau)
     batch, points, dim = x.shape
     options = {"dtype": torch.float64, "device": x.device}
-    # The batch comes last in memory: every operation below then runs along it.
-    labels = y.to(torch.float64).t().contiguous()
+    carry_root = sigma < _SMALL_NOISE * tau
+    labels = y.t().to(torch.float64).contiguous()
     mean = torch.empty(points, batch, **options)
     variance = torch.empty(points, batch, **options)
-    for rows in _blocks(batch, 2 * dim * (dim + 1), x.device):
-        inputs = x[rows].to(torch.float64).flatten(1).t().contiguous().view(points, dim, 1, -1)
-        # S and, as one more column, m: one product with x gives f and the prediction together.
+    for rows in _blocks(batch, dim * (dim + 1), x.device):
+        # The batch comes last in memory: every operation below runs along it.
+        inputs = x[rows].flatten(1).t().contiguous().to(torch.float64).view(points, dim, -1)
+        # C or S and, as one more column, m: one product with x serves f and the prediction.
         state = torch.zeros(dim, dim + 1, inputs.shape[-1], **options)
-        root = state[:, :dim]
-        root.diagonal().fill_(tau)
-        scratch = torch.empty_like(state)
-        step = torch.empty_like(state[0])
+        spread = state[:, :dim]
+        spread.diagonal().fill_(tau if carry_root else tau**2)
+        projected, step = torch.empty_like(state[0]), torch.empty_like(state[0])
+        f, guess = projected[:dim], projected[dim]
+        gain = torch.empty_like(f) if carry_root else f  # C x, either way
         for k in range(points):
-            projected = torch.mul(state, inputs[k], out=scratch).sum(0)
-            f, guess = projected[:dim], projected[dim]
-            a = f.square().sum(0).add_(sigma**2)
+            _contract(state, inputs[k][:, None], 0, out=projected)
+            a = (f * (f if carry_root else inputs[k])).sum(0).add_(sigma**2)
             mean[k, rows] = guess
             variance[k, rows] = a
             if k == points - 1:
                 break
-            direction = torch.mul(root, f, out=scratch[:, :dim]).sum(1)
-            torch.div(f, a.sqrt().mul_(sigma).add_(a), out=step[:dim])
-            torch.div(guess - labels[k, rows], a, out=step[dim])
-            state.addcmul_(direction[:, None], step, value=-1)
-    log_density = -0.5 * ((labels - mean).square() / variance + variance.log() + _LOG_2PI)
-    return Posterior(mean.t().to(x.dtype).contiguous(), _before(log_density))
+            scale = a
+            if carry_root:
+                _contract(spread, f[None], 1, out=gain)
+                scale = a.sqrt().mul_(sigma).add_(a)
+            torch.mul(f, scale.reciprocal(), out=step[:dim])
+            torch.sub(guess, labels[k, rows], out=step[dim]).div_(a)
+            state.addcmul_(gain[:, None], step, value=-1)
+    # In place, as the batch may be large; -log N(y; mean, variance) is half of what is summed.
+    surprise = (labels - mean).square_().div_(variance).add_(variance.log_()).add_(_LOG_2PI)
+    return Posterior(mean.t().to(x.dtype).contiguous(), _before(surprise.mul_(-0.5)))
 
 
 @torch.no_grad()
@@ -128,7 +140,7 @@ def discrete(x: Tensor, y: Tensor, tasks: Tensor, sigma: float) -> Posterior:
     pool = tasks.to(**options).t()
     prediction = torch.empty(points, batch, **options)
     log_sum = torch.empty(points, batch, **options)
-    for rows in _blocks(batch, 3 * len(tasks), x.device):
+    for rows in _blocks(batch, 4 * len(tasks), x.device):
         inputs = x[rows].to(torch.float64).transpose(0, 1).contiguous()
         labels = y[rows].to(torch.float64).t().contiguous()
         # -|y - X w_j|^2 / (2 sigma^2); the constants of the density join at the end.
@@ -210,11 +222,23 @@ def _check(x: Tensor, y: Tensor, **positive: float) -> None:
 
 
 def _blocks(batch: int, numbers_per_prompt: int, device: torch.device) -> list[slice]:
-    """Cut the batch so that the working set stays near the cache of a CPU core (or, on a GPU,
-    within a quarter of a gigabyte)."""
-    numbers = 2**25 if device.type == "cuda" else 2**18
-    size = max(1, numbers // numbers_per_prompt)
+    """Cut the batch so that a block's state stays near the cache of a CPU core (on a GPU, within
+    a quarter of a gigabyte), yet long enough for the operations along it to be worth their call."""
+    numbers, least = (2**25, 1) if device.type == "cuda" else (2**17, 64)
+    size = max(least, numbers // numbers_per_prompt)
     return [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
+
+
+def _contract(a: Tensor, b: Tensor, axis: int, out: Tensor) -> None:
+    """Sum of a * b over `axis` (0 or 1), batch last: (i, j, B) and its broadcast partner."""
+    if out.device.type == "cpu":
+        # One pass without a temporary. torch.einsum would turn this into a batched matrix product
+        # with a copy, four times slower at these sizes.
+        fixed = b.squeeze(1 - axis).numpy()
+        equation = "ijb,ib->jb" if axis == 0 else "ijb,jb->ib"
+        np.einsum(equation, a.numpy(), fixed, out=out.numpy())
+    else:
+        torch.sum(a * b, axis, out=out)
 
 
 def _before(log_density: Tensor) -> Tensor:

@@ -29,15 +29,15 @@ class Continuous(Frozen):
     """w ~ N(0, tau^2 I); its Bayes predictor is ridge regression with lambda = (sigma/tau)^2."""
 
     kind: Literal["continuous"] = "continuous"
-    tau: float = Field(1.0, gt=0)
+    tau: float = Field(default=1.0, gt=0)
 
 
 class Discrete(Frozen):
     """w uniform over n fixed tasks. The pool is drawn from N(0, tau^2 I) by `seed` alone."""
 
     kind: Literal["discrete"] = "discrete"
-    n: int = Field(64, ge=1)
-    tau: float = Field(1.0, gt=0)
+    n: int = Field(default=64, ge=1)
+    tau: float = Field(default=1.0, gt=0)
     seed: Seed = 0
 
     def tasks(self, dim: int) -> Tensor:
@@ -52,7 +52,7 @@ class Mixture(Frozen):
     """With probability alpha a task of the discrete pool, otherwise a continuous one."""
 
     kind: Literal["mixture"] = "mixture"
-    alpha: float = Field(0.5, ge=0, le=1)
+    alpha: float = Field(default=0.5, ge=0, le=1)
     discrete: Discrete = Discrete()
     continuous: Continuous = Continuous()
 
