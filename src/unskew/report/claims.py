@@ -1,0 +1,214 @@
+"""What must hold, read from the tables: each claim with its figure, interval and verdict.
+
+Thresholds are the ones fixed beforehand (README): a claim *held* when its interval is clear of
+its threshold on the right side, *did not hold* when it is clear on the wrong side, and is
+*inconclusive* in between or where the table says null. No row, no verdict: *not run*.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from unskew.report.rows import (
+    Figure,
+    Tables,
+    at_alpha,
+    choose,
+    figure,
+    first,
+    inside,
+    pooled,
+    settled,
+    widest,
+)
+from unskew.report.words import interval, spoken
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Verdict = Literal["held", "did not hold", "inconclusive", "not run"]
+CLOSE_TO_BAYES = 1.1
+
+
+class Claim(NamedTuple):
+    """One claim. experiment: the table it is read from; text, evidence: plain words."""
+
+    experiment: str
+    text: str
+    verdict: Verdict
+    evidence: str
+
+
+def claims(tables: Tables, alpha: float | None = None) -> list[Claim]:
+    """Every claim, in the order of the experiments. alpha: the base model looked at closely."""
+    near = {name: at_alpha(table, alpha) for name, table in tables.items()}
+    return [
+        _converged(tables.get("converge")),
+        _rise(near.get("conjugate"), "discrete", -1),
+        _rise(near.get("conjugate"), "continuous", +1),
+        _slope(near.get("where-it-hurts")),
+        _skew(near.get("task-inference")),
+        _rivals(near.get("task-inference")),
+        _recovery(near.get("conjugate")),
+        _controls(near.get("conjugate")),
+    ]
+
+
+def _sign(found: Figure | None, side: int) -> Verdict:
+    """Whether an interval is clear of 0 on the given side; one-sided bounds leave one open."""
+    if found is None:
+        return "not run"
+    if not found.known:
+        return "inconclusive"
+    right, wrong = (found.above, found.below) if side > 0 else (found.below, found.above)
+    if right:
+        return "held"
+    one_sided = math.isnan(found.high if side > 0 else found.low)
+    if wrong or (one_sided and side * found.estimate <= 0):
+        return "did not hold"
+    return "inconclusive"
+
+
+def _said(found: Figure | None, what: str) -> str:
+    if found is None:
+        return ""
+    text = f"{what}: {interval(found)}"
+    return f"{text}, {spoken(found.span)}" if found.span else text
+
+
+def _over(table: pd.DataFrame | None, pick: str = "inside", **wanted: object) -> Figure | None:
+    """The pooled row that has the wanted values, over the inner or the widest span."""
+    if table is None:
+        return None
+    rows = pooled(settled(choose(table, **wanted)))
+    span = inside(rows) if pick == "inside" else widest(rows)
+    return None if span is None else first(choose(rows, span=span))
+
+
+def _converged(table: pd.DataFrame | None) -> Claim:
+    text = "The base models answer like the Bayes optimum of their training prior (within 10%)"
+    if table is None:
+        return Claim("converge", text, "not run", "")
+    rows = settled(table)
+    rows = rows[rows["metric"].str.startswith("ratio_to_bayes_")]
+    if rows.empty:
+        return Claim("converge", text, "not run", "")
+    found = []
+    for index in range(len(rows)):
+        row, one = rows.iloc[index], first(rows.iloc[index : index + 1])
+        if one is None or not one.known:
+            return Claim("converge", text, "inconclusive", "a ratio is null in the table")
+        family = "D_cont" if str(row["metric"]).endswith("continuous") else "D_disc"
+        found.append((one, f"trained with α = {row['alpha']:g}, on {family}"))
+    worst, where = max(found, key=lambda pair: pair[0].estimate)
+    close = sum(one.estimate <= CLOSE_TO_BAYES for one, _ in found)
+    evidence = (
+        f"{close} of {len(found)} ratios are at most {CLOSE_TO_BAYES}; "
+        f"the largest, {where}: {interval(worst)}"
+    )
+    return Claim("converge", text, "held" if close == len(found) else "did not hold", evidence)
+
+
+def _rise(table: pd.DataFrame | None, family: str, side: int) -> Claim:
+    verb, where = (
+        ("raises", "other tasks (D_cont)")
+        if side > 0
+        else ("lowers", "the tasks it trains on (D_disc)")
+    )
+    found = _over(table, "widest", metric=f"rise_{family}", arm="tuned")
+    return Claim(
+        "conjugate",
+        f"Fine-tuning {verb} the error on {where}",
+        _sign(found, side),
+        _said(found, "change of error"),
+    )
+
+
+def _slope(table: pd.DataFrame | None) -> Claim:
+    found = _over(table, metric="slope")
+    return Claim(
+        "where-it-hurts",
+        "It hurts where a skew of task inference says it should",
+        _sign(found, +1),
+        _said(found, "slope of observed on predicted rise"),
+    )
+
+
+def _skew(table: pd.DataFrame | None) -> Claim:
+    found = _over(table, metric="skew_rise")
+    evidence = _said(found, "rise in nats")
+    if found is not None and found.note:
+        evidence += f"; {found.note}"
+    return Claim(
+        "task-inference",
+        "Fine-tuning skews task inference towards its own tasks",
+        _sign(found, +1),
+        evidence,
+    )
+
+
+def _rivals(table: pd.DataFrame | None) -> Claim:
+    text = "That skew foretells the answers to scaled labels better than each rival story"
+    if table is None:
+        return Claim("task-inference", text, "not run", "")
+    errors = settled(choose(table, metric="held_out_error"))
+    rows = settled(choose(table, metric="skew_advantage"))
+    names = list(dict.fromkeys(n for n in errors["arm"] if n != "rival:skew"))
+    names += [n for n in dict.fromkeys(rows["arm"]) if n not in names]
+    if not names:
+        return Claim("task-inference", text, "not run", "")
+    verdicts, said = [], []
+    for name in names:
+        found = first(choose(rows, arm=name))
+        verdicts.append("inconclusive" if found is None else _sign(found, +1))
+        shown = "no comparison" if found is None else interval(found)
+        said.append(f"{name.removeprefix('rival:')} {shown}")
+    return Claim("task-inference", text, _all(verdicts), "excess distance of " + "; ".join(said))
+
+
+def _recovery(table: pd.DataFrame | None) -> Claim:
+    text = "Conjugate prompting brings back more than 40% of the loss"
+    if table is None:
+        return Claim("conjugate", text, "not run", "")
+    metrics = sorted(
+        m for m in table["metric"].unique() if m.startswith("contrast_") and m != "contrast_null"
+    )
+    if not metrics:
+        return Claim("conjugate", text, "not run", "")
+    # A run asked for another floor says so in the metric's name.
+    floor = float(metrics[0].removeprefix("contrast_"))
+    text = f"Conjugate prompting brings back more than {100 * floor:g}% of the loss"
+    found = _over(table, metric=metrics[0], arm="tuned")
+    share = _over(table, metric="net_recovery", arm="tuned")
+    evidence = _said(found, f"error recovered less {100 * floor:g}% of the rise")
+    if share is not None:
+        evidence += f"; net recovery {interval(share, as_percent=True)}"
+    return Claim("conjugate", text, _sign(found, +1), evidence)
+
+
+def _controls(table: pd.DataFrame | None) -> Claim:
+    text = "What should bring nothing back brings nothing back"
+    if table is None:
+        return Claim("conjugate", text, "not run", "")
+    rows = settled(choose(table, metric="contrast_null"))
+    rows = rows[rows["arm"].str.startswith("control:")]
+    if rows.empty:
+        return Claim("conjugate", text, "not run", "")
+    verdicts, said = [], []
+    for name in dict.fromkeys(rows["arm"]):
+        verdicts.append(_sign(first(choose(rows, arm=name)), -1))
+        share = figure(pooled(table), metric="net_recovery", arm=name)
+        shown = "no ratio" if share is None else interval(share, as_percent=True)
+        said.append(f"{name.removeprefix('control:')} {shown}")
+    note = first(rows)
+    margin = f" ({note.note})" if note is not None and note.note else ""
+    return Claim("conjugate", text, _all(verdicts), "net recovery of " + "; ".join(said) + margin)
+
+
+def _all(verdicts: list[Verdict]) -> Verdict:
+    """A claim about each of several holds when each does, and fails when one fails."""
+    for worst in ("did not hold", "inconclusive", "not run"):
+        if worst in verdicts:
+            return worst
+    return "held"

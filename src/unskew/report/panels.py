@@ -1,0 +1,242 @@
+"""The four kinds of panel all charts are made of: curves, points, dots, side by side.
+
+Data travel as plain records with only the fields a panel shows, so a page stays small and every
+type is said, not guessed. Intervals are always drawn: as a band behind a curve, as a bar through
+a point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from unskew.report.theme import REFERENCE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ERROR = "excess squared error"
+EXEMPLARS = "exemplars in the prompt (k)"
+WIDTH, HEIGHT = 340, 240
+FIELDS = ("arm", "alpha", "gamma", "k", "bin", "step", "delta", "estimate", "low", "high", "n")
+
+
+def slim(table: pd.DataFrame, columns: Sequence[str]) -> alt.InlineData:
+    """Rows as records: only `columns`, null as None, floats to seven digits."""
+    import pandas as pd
+
+    def plain(value: Any) -> Any:
+        if pd.isna(value):
+            return None
+        if isinstance(value, str):
+            return value
+        number = float(f"{float(value):.7g}")
+        return int(number) if number.is_integer() else number
+
+    records = [
+        {name: plain(value) for name, value in zip(columns, row, strict=True)}
+        for row in table[list(columns)].itertuples(index=False, name=None)
+    ]
+    return alt.InlineData(values=records)
+
+
+def labelled(
+    table: pd.DataFrame, series: pd.Series | str, item: pd.Series | str | None = None
+) -> pd.DataFrame:
+    """The table with what names a row's curve (`series`) and its place on a list (`item`)."""
+    named = table.assign(series=series)
+    return named if item is None else named.assign(item=item)
+
+
+def tips(table: pd.DataFrame) -> list[alt.Tooltip]:
+    """What a pointer over a mark says: whatever of the row is not null."""
+    names = {
+        "series": "what",
+        "item": "which",
+        "alpha": "α",
+        "gamma": "γ",
+        "k": "exemplars",
+        "step": "step",
+        "delta": "skew, nats",
+    }
+    shown = [
+        alt.Tooltip(f"{column}:N", title=title)
+        for column, title in names.items()
+        if column in table.columns and table[column].notna().any()
+    ]
+    numbers = {"estimate": "estimate", "low": "95% from", "high": "95% to"}
+    shown += [
+        alt.Tooltip(f"{column}:Q", title=title, format=".3~g") for column, title in numbers.items()
+    ]
+    return shown
+
+
+def _data(table: pd.DataFrame) -> alt.InlineData:
+    wanted = [c for c in ("series", "item", *FIELDS) if c in table.columns]
+    return slim(table, [c for c in wanted if table[c].notna().any() or c in ("estimate", "low")])
+
+
+def _colour(colours: Mapping[str, str], legend: str | bool, columns: int | None) -> alt.Color:
+    shown: Any = None
+    if legend is not False:
+        title = legend if isinstance(legend, str) else None
+        extra = {} if columns is None else {"columns": columns}
+        shown = alt.Legend(title=title, symbolType="stroke", **extra)
+    return alt.Color(
+        "series:N",
+        scale=alt.Scale(domain=list(colours), range=list(colours.values())),
+        legend=shown,
+    )
+
+
+def _titled(text: str, subtitle: str | None) -> alt.TitleParams:
+    return alt.TitleParams(text=text, **({"subtitle": subtitle} if subtitle else {}))
+
+
+def line_at(value: float, horizontal: bool = True) -> alt.Chart:
+    """A quiet reference line."""
+    channel = {"y" if horizontal else "x": alt.datum(value)}
+    return (
+        alt.Chart(alt.InlineData(values=[{}]))
+        .mark_rule(color=REFERENCE, opacity=0.55, strokeDash=[2, 3])
+        .encode(**channel)
+    )
+
+
+def curves(
+    table: pd.DataFrame,
+    colours: Mapping[str, str],
+    *,
+    title: str,
+    y: str,
+    subtitle: str | None = None,
+    x: alt.X | None = None,
+    dashed: str | None = None,
+    legend: str | bool = True,
+    legend_columns: int | None = None,
+    log: bool = False,
+    marks: Sequence[float] = (),
+) -> alt.LayerChart:
+    """Curves over a quantity with bands; rows of arm `dashed` are references: dashed, no dots.
+
+    log: a logarithmic axis where every value and bound is positive, else a linear one.
+    """
+    positive = all(value > 0 for column in ("estimate", "low") for value in table[column].dropna())
+    logarithmic = log and positive and not table.empty
+    scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(nice=True)
+    axis = alt.Axis(tickCount=5, format="~g") if logarithmic else alt.Axis(tickCount=5)
+    along = (
+        x
+        if x is not None
+        else alt.X("k:Q", title=EXEMPLARS, axis=alt.Axis(tickMinStep=1, format="d", grid=False))
+    )
+    label = f"{y} (log scale)" if logarithmic else y
+    chart = alt.Chart(_data(table)).encode(
+        x=along,
+        y=alt.Y("estimate:Q", title=label, scale=scale, axis=axis),
+        color=_colour(colours, legend, legend_columns),
+        detail="arm:N",
+        tooltip=tips(table),
+    )
+    reference = f"datum.arm == {dashed!r}" if dashed else "false"
+    solid = chart.transform_filter(f"!({reference})")
+    layers: list[alt.Chart] = [line_at(value) for value in marks]
+    layers += [
+        chart.mark_area(opacity=0.16, strokeWidth=0).encode(
+            y=alt.Y("low:Q", title=label, scale=scale), y2="high:Q"
+        ),
+        chart.transform_filter(reference).mark_line(strokeDash=[5, 4], strokeWidth=2),
+        solid.mark_line(strokeWidth=2),
+        solid.mark_circle(size=34, opacity=1),
+    ]
+    return alt.layer(*layers).properties(title=_titled(title, subtitle), width=WIDTH, height=HEIGHT)
+
+
+def points(
+    table: pd.DataFrame,
+    colours: Mapping[str, str],
+    *,
+    x: alt.X,
+    y: str,
+    title: str,
+    subtitle: str | None = None,
+    marks: Sequence[float] = (),
+    legend: bool = True,
+    joined: bool = False,
+    percent: bool = False,
+) -> alt.LayerChart:
+    """Points with interval bars over an ordered axis, series side by side; `joined` by lines."""
+    axis = alt.Axis(tickCount=5, **({"format": "%"} if percent else {}))
+    present = {s: c for s, c in colours.items() if (table["series"] == s).any()}
+    offset = alt.XOffset("series:N", scale=alt.Scale(domain=list(present), paddingOuter=0.6))
+    chart = alt.Chart(_data(table)).encode(
+        x=x,
+        y=alt.Y("estimate:Q", title=y, axis=axis, scale=alt.Scale(nice=True)),
+        color=_colour(present, legend and len(present) > 1, None),
+        tooltip=tips(table),
+    )
+    spread = chart if joined else chart.encode(xOffset=offset)
+    layers: list[alt.Chart] = [line_at(value) for value in marks]
+    if joined:
+        layers.append(chart.mark_line(strokeWidth=2))
+    layers += [
+        spread.mark_rule(strokeWidth=1.6, opacity=0.75).encode(
+            y=alt.Y("low:Q", title=y, axis=axis), y2="high:Q"
+        ),
+        spread.mark_circle(size=46, opacity=1),
+    ]
+    return alt.layer(*layers).properties(title=_titled(title, subtitle), width=WIDTH, height=HEIGHT)
+
+
+def dots(
+    table: pd.DataFrame,
+    colours: Mapping[str, str],
+    *,
+    title: str,
+    x: str,
+    subtitle: str | None = None,
+    marks: Sequence[float] = (),
+    order: Sequence[str] | None = None,
+    legend: bool = True,
+    percent: bool = False,
+) -> alt.LayerChart:
+    """A list of items, each a dot with its interval; reference lines at `marks`."""
+    axis = alt.Axis(tickCount=5, **({"format": "%"} if percent else {}))
+    present = {s: c for s, c in colours.items() if (table["series"] == s).any()}
+    sort: Any = list(order) if order is not None else list(dict.fromkeys(table["item"]))
+    chart = alt.Chart(_data(table)).encode(
+        x=alt.X("estimate:Q", title=x, axis=axis, scale=alt.Scale(zero=False, nice=True)),
+        y=alt.Y("item:N", title=None, sort=sort, axis=alt.Axis(grid=False, labelLimit=170)),
+        yOffset=alt.YOffset("series:N", scale=alt.Scale(domain=list(present), paddingOuter=0.8)),
+        color=_colour(present, legend and len(present) > 1, None),
+        tooltip=tips(table),
+    )
+    layers: list[alt.Chart] = [line_at(value, horizontal=False) for value in marks]
+    layers += [
+        chart.mark_rule(strokeWidth=1.8, opacity=0.75).encode(
+            x=alt.X("low:Q", title=x, axis=axis), x2="high:Q"
+        ),
+        chart.mark_circle(size=64, opacity=1),
+    ]
+    items = table["item"].nunique()
+    return alt.layer(*layers).properties(
+        title=_titled(title, subtitle), width=WIDTH, height=max(90, 30 * items + 20)
+    )
+
+
+def beside(panels: Sequence[alt.Chart | alt.LayerChart], columns: int) -> alt.ConcatChart:
+    """Panels side by side, each with colours of its own; ValueError for no panel."""
+    if not panels:
+        raise ValueError("the table has no rows to draw")
+    return alt.concat(
+        *panels, columns=columns, spacing=36, usermeta={"columns": columns}
+    ).resolve_scale(color="independent", xOffset="independent", yOffset="independent")
+
+
+def stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of the same columns, one under the other."""
+    import pandas as pd
+
+    return pd.concat([t for t in tables if not t.empty], ignore_index=True)

@@ -1,0 +1,118 @@
+"""Colours and type for every chart, light and dark, and `save` to a file.
+
+One role, one colour, everywhere: the base model is blue, the fine-tuned one vermilion, what
+conjugation brings back green, the ideal observer violet, a reference grey. The hues keep their
+distance under the common colour-vision deficiencies, and each role also has its own dash or
+mark. Charts are drawn in the light colours; the page swaps them by `DARK_OF` for dark screens,
+which is why no two roles share a colour.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unskew.errors import UserError
+
+if TYPE_CHECKING:
+    import altair as alt
+
+BASE, TUNED, BACK, OBSERVER, REFERENCE = "#1f6fb5", "#c2500c", "#0a8560", "#7a55b3", "#69707d"
+RAMP = ("#8db9e0", "#5b95cd", "#2d6aae", "#1c4a83", "#0d2b54")
+OTHERS = (BASE, TUNED, BACK, OBSERVER, "#a8841a", "#b13a6e", "#3c8f9e", REFERENCE)
+
+DARK_OF = {
+    BASE: "#6db3f2",
+    TUNED: "#ff9a5c",
+    BACK: "#43cf9d",
+    OBSERVER: "#c1a5f7",
+    REFERENCE: "#9ba3b0",
+    "#8db9e0": "#2f5f96",
+    "#5b95cd": "#4881c0",
+    "#2d6aae": "#71a7e4",
+    "#1c4a83": "#a5caf6",
+    "#0d2b54": "#d9e9ff",
+    "#a8841a": "#e3c04f",
+    "#b13a6e": "#f283b1",
+    "#3c8f9e": "#74cfe0",
+}
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+def config(dark: bool = False) -> dict[str, Any]:
+    """The Vega-Lite config of all charts: quiet axes, no frame, transparent background."""
+    ink, soft, grid = (
+        ("#e8eaee", "#a9b0bc", "#2b3039") if dark else ("#1d2129", "#5d6572", "#e4e6ea")
+    )
+    return {
+        "background": None,
+        "font": FONT,
+        "view": {"stroke": None},
+        "padding": 2,
+        "axis": {
+            "labelColor": soft,
+            "titleColor": soft,
+            "labelFontSize": 11.5,
+            "titleFontSize": 12,
+            "titleFontWeight": 500,
+            "gridColor": grid,
+            "domain": False,
+            "ticks": False,
+            "labelPadding": 6,
+            "titlePadding": 10,
+        },
+        "title": {
+            "color": ink,
+            "subtitleColor": soft,
+            "fontSize": 13.5,
+            "subtitleFontSize": 12,
+            "fontWeight": 600,
+            "anchor": "start",
+            "offset": 10,
+            "frame": "group",
+        },
+        "legend": {
+            "labelColor": ink,
+            "titleColor": soft,
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": 500,
+            "symbolStrokeWidth": 2.5,
+            "symbolSize": 120,
+            "orient": "top",
+            "direction": "horizontal",
+            "labelLimit": 260,
+            "offset": 6,
+        },
+        "text": {"color": soft, "fontSize": 11.5},
+    }
+
+
+def save(chart: alt.TopLevelMixin, path: Path | str) -> Path:
+    """Write a chart to .svg, .pdf or .png (by the suffix), in the light colours.
+
+    Raises UserError for another suffix or a path that cannot be written.
+    """
+    import vl_convert
+
+    target = Path(path)
+    spec = {"background": "white", **chart.to_dict(), "config": config() | {"background": "white"}}
+    match target.suffix.lower():
+        case ".svg":
+            data = vl_convert.vegalite_to_svg(spec).encode()
+        case ".pdf":
+            data = vl_convert.vegalite_to_pdf(spec)
+        case ".png":
+            data = vl_convert.vegalite_to_png(spec, scale=2)
+        case other:
+            raise UserError(
+                f"cannot save a chart as {other or 'a file without suffix'!r}",
+                where=str(target),
+                hint="use .svg, .pdf or .png",
+            )
+    try:
+        target.write_bytes(data)
+    except OSError as error:
+        raise UserError(f"cannot write here: {error.strerror}", where=str(target)) from error
+    return target
