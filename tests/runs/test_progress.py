@@ -5,7 +5,7 @@ import io
 import pytest
 
 from unskew.runs import progress as module
-from unskew.runs.progress import Progress
+from unskew.runs.progress import Mode, Progress
 
 
 class Clock:
@@ -34,6 +34,17 @@ def test_lines_come_every_few_seconds_with_rate_and_time_left(clock: Clock) -> N
     assert lines[1] == "tuning  150/400  10/s  0:25 left  loss 0.1235"
     assert lines[-1] == "tuning  300/400  10/s  took 0:20  loss 0.1235"
     assert len(lines) == 2 + 20 // 5
+
+
+@pytest.mark.parametrize("mode", ["lines", "bars"])
+def test_what_an_earlier_session_did_is_no_speed(mode: Mode, clock: Clock) -> None:
+    stream = io.StringIO()
+    with Progress(mode, stream) as progress, progress.task("tuning", total=400) as task:
+        task.resume(300)
+        clock.now += 10
+        task.advance(50)
+        assert task._line(final=False) == "tuning  350/400  5/s  0:10 left"
+    assert "350/400" in stream.getvalue()
 
 
 def test_an_unknown_total_and_an_interruption(clock: Clock) -> None:

@@ -97,6 +97,13 @@ class Task:
             self.progress._bars.refresh()
             self.progress._bars.stop_task(self._bar)
 
+    def resume(self, done: int) -> None:
+        """`done` steps were done by an earlier session; they do not count towards the rate."""
+        self._begun_at, self._begun_with = time.monotonic(), done
+        self.done = done
+        if self._bar is not None and self.progress._bars is not None:
+            self.progress._bars.reset(self._bar, completed=done, total=self.total)
+
     def advance(self, steps: int = 1, **values: float | str) -> None:
         """`steps` more are done; `values` (e.g. loss=0.5) are shown beside them."""
         self.done += steps
