@@ -16,8 +16,11 @@ DATA = [
         for path in (ROOT / "src" / "unskew" / "models").rglob("*")
         if path.is_file() and path.name != ".lock"
     ),
-    *(ROOT / "src" / "unskew" / "report").glob("*.html"),
-    *(ROOT / "src" / "unskew" / "report").glob("*.js"),
+    *(
+        path
+        for path in (ROOT / "src" / "unskew" / "report").rglob("*.*")
+        if path.suffix in {".html", ".js", ".css", ".json", ".svg"}
+    ),
     ROOT / "src" / "unskew" / "py.typed",
 ]
 

@@ -61,8 +61,6 @@ class RunFolder:
         self.path, self.id, self.config, self.parents = path, id, config, parents
         self._lock = lock
 
-    # Opening -------------------------------------------------------------------------------------
-
     @classmethod
     def open(
         cls, root: Path, config: BaseModel, parents: Mapping[str, str] | None = None
