@@ -1,0 +1,510 @@
+"""Bayes predictors against slow references, limits, and what the equations imply."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from torch import Tensor
+
+from regression.references import (
+    brute_discrete,
+    brute_mixture_weight,
+    brute_ridge,
+    exact_discrete,
+    exact_ridge,
+    logit,
+)
+from statistical import assert_law, assert_mean, share
+from unskew.errors import UserError
+from unskew.regression import (
+    Continuous,
+    Discrete,
+    Mixture,
+    Posterior,
+    Predictors,
+    bayes_predict,
+    discrete,
+    mixture,
+    posterior,
+    predictors,
+    ridge,
+    sample,
+)
+
+
+class Problem(NamedTuple):
+    x: Tensor
+    y: Tensor
+    tasks: Tensor
+    sigma: float
+    tau: float
+
+
+def problem(
+    seed: int = 0,
+    batch: int = 4,
+    exemplars: int = 12,
+    dim: int = 5,
+    n: int = 6,
+    sigma: float = 0.5,
+    tau: float = 1.0,
+) -> Problem:
+    """Float64 prompts, the first half on a task of the pool, the others on a continuous one."""
+    rng = np.random.default_rng(seed)
+    tasks = tau * rng.standard_normal((n, dim))
+    w = tau * rng.standard_normal((batch, dim))
+    w[: batch // 2] = tasks[rng.integers(n, size=batch // 2)]
+    x = rng.standard_normal((batch, exemplars + 1, dim))
+    y = np.einsum("bpd,bd->bp", x, w) + sigma * rng.standard_normal(x.shape[:2])
+    return Problem(*(torch.from_numpy(a) for a in (x, y, tasks)), sigma, tau)
+
+
+problems = st.builds(
+    problem,
+    seed=st.integers(0, 2**32 - 1),
+    batch=st.integers(1, 3),
+    exemplars=st.integers(0, 9),
+    dim=st.integers(1, 5),
+    n=st.integers(1, 5),
+    sigma=st.floats(0.1, 3.0),
+    tau=st.floats(0.3, 3.0),
+)
+
+
+def both(p: Problem) -> Predictors:
+    return predictors(p.x, p.y, p.tasks, p.sigma, p.tau)
+
+
+def close(a: Tensor, b: Tensor, rtol: float = 1e-9, atol: float = 1e-10) -> None:
+    torch.testing.assert_close(a, b, rtol=rtol, atol=atol)
+
+
+def numpy(*tensors: Tensor) -> list[np.ndarray]:
+    return [t.double().numpy() for t in tensors]
+
+
+def agree(result: Posterior, reference: tuple[np.ndarray, np.ndarray]) -> None:
+    """To a relative 1e-9, with nothing added for small numbers."""
+    np.testing.assert_allclose(result.prediction.numpy(), reference[0], rtol=1e-9, atol=0)
+    np.testing.assert_allclose(result.log_evidence.numpy(), reference[1], rtol=1e-9, atol=0)
+
+
+# --- against independent references -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 3.0])
+@pytest.mark.parametrize("tau", [0.5, 1.0, 4.0])
+def test_ridge_against_brute_force(sigma: float, tau: float) -> None:
+    p = problem(1, sigma=sigma, tau=tau)
+    agree(ridge(p.x, p.y, sigma, tau), brute_ridge(*numpy(p.x, p.y), sigma, tau))
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 3.0])
+def test_discrete_against_brute_force(sigma: float) -> None:
+    p = problem(2, sigma=sigma)
+    reference = brute_discrete(*numpy(p.x, p.y, p.tasks), sigma)
+    agree(discrete(p.x, p.y, p.tasks, sigma), reference)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.2, 0.9, 1.0])
+@pytest.mark.parametrize("delta", [-3.0, 0.0, 7.0])
+def test_mixture_against_brute_force(alpha: float, delta: float) -> None:
+    p = problem(3)
+    d_pred, d_ev = brute_discrete(*numpy(p.x, p.y, p.tasks), p.sigma)
+    c_pred, c_ev = brute_ridge(*numpy(p.x, p.y), p.sigma, p.tau)
+    if 0 < alpha < 1:
+        g = brute_mixture_weight(d_ev, c_ev, logit(alpha) + delta)
+    else:
+        g = np.full_like(d_ev, alpha)
+    result = mixture(both(p), alpha, delta)
+    np.testing.assert_allclose(result.g.numpy(), g, rtol=1e-9, atol=0)
+    expected = g * d_pred + (1 - g) * c_pred
+    np.testing.assert_allclose(result.prediction.numpy(), expected, rtol=1e-9, atol=0)
+
+
+def test_the_papers_size_against_brute_force() -> None:
+    p = problem(4, batch=4, exemplars=40, dim=20, n=64, sigma=1.0)
+    agree(ridge(p.x, p.y, 1.0, 1.0), brute_ridge(*numpy(p.x, p.y), 1.0, 1.0))
+    agree(discrete(p.x, p.y, p.tasks, 1.0), brute_discrete(*numpy(p.x, p.y, p.tasks), 1.0))
+
+
+# Both sides of the noise level at which ridge changes its update, and far beyond it.
+@pytest.mark.parametrize("sigma", [0.1, 0.0301, 0.0299, 1e-3, 1e-6])
+def test_small_noise_against_fifty_digits(sigma: float) -> None:
+    p = problem(5, batch=2, exemplars=12, dim=4, sigma=sigma)
+    result = both(p)
+    for b in range(2):
+        x, y, tasks = numpy(p.x[b], p.y[b], p.tasks)
+        for mine, exact in (
+            (result.continuous, exact_ridge(x, y, sigma, p.tau)),
+            (result.discrete, exact_discrete(x, y, tasks, sigma)),
+        ):
+            prediction, evidence = (np.array([float(v) for v in part]) for part in exact)
+            np.testing.assert_allclose(mine.prediction[b].numpy(), prediction, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(mine.log_evidence[b].numpy(), evidence, rtol=1e-9, atol=1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("sigma", [1.0, 0.05, 1e-3])
+def test_large_sizes_stay_finite_and_g_exact(sigma: float, dtype: torch.dtype) -> None:
+    """n = 4096, d = 64, k = 128. At these sizes g is 0 or 1 almost everywhere, which would hide
+    any error. So each prefix gets the skew that puts the exact g at one half, where an error of
+    the evidence shows most."""
+    p = problem(6, batch=2, exemplars=128, dim=64, n=4096, sigma=sigma)
+    x, y = p.x.to(dtype), p.y.to(dtype)
+    result = predictors(x, y, p.tasks, sigma, p.tau)
+    for part in (*result.continuous, *result.discrete):
+        assert bool(part.isfinite().all())
+    assert result.continuous.log_evidence.dtype == torch.float64
+    for b in range(2):
+        one = numpy(x[b], y[b])
+        exact_c = exact_ridge(*one, sigma, p.tau)
+        exact_d = exact_discrete(*one, p.tasks.numpy(), sigma)
+        lean = [float(c - d) for c, d in zip(exact_c[1], exact_d[1], strict=True)]
+        g = mixture(result, alpha=0.5, delta=torch.tensor(lean, dtype=torch.float64)).g[b]
+        assert float((g - 0.5).abs().max()) < 1e-3
+        tolerance = 1e-5 if dtype == torch.float32 else 1e-8
+        for mine, exact in ((result.continuous, exact_c), (result.discrete, exact_d)):
+            expected = np.array([float(v) for v in exact[0]])
+            np.testing.assert_allclose(
+                mine.prediction[b].double().numpy(), expected, rtol=tolerance, atol=tolerance
+            )
+
+
+# --- evidence by a second route -----------------------------------------------------------------
+
+
+def log_normal(y: Tensor, mean: Tensor, variance: Tensor | float) -> Tensor:
+    variance = torch.as_tensor(variance, dtype=torch.float64)
+    return -0.5 * ((y - mean) ** 2 / variance + variance.log() + np.log(2 * np.pi))
+
+
+@given(problems)
+def test_discrete_evidence_is_the_chain_of_its_predictive_densities(p: Problem) -> None:
+    answers = p.x @ p.tasks.T  # (B, P, n)
+    density = log_normal(p.y[..., None], answers, p.sigma**2)
+    log_weight = torch.full_like(density[:, 0], -np.log(len(p.tasks)))
+    chain = [torch.zeros(len(p.x), dtype=torch.float64)]
+    for k in range(p.x.shape[1] - 1):
+        joint = log_weight + density[:, k]
+        chain.append(chain[-1] + joint.logsumexp(1))
+        log_weight = joint.log_softmax(1)
+    evidence = discrete(p.x, p.y, p.tasks, p.sigma).log_evidence
+    close(evidence, torch.stack(chain, 1))
+
+
+@given(problems)
+def test_ridge_evidence_is_the_joint_gaussian(p: Problem) -> None:
+    points = p.x.shape[1]
+    evidence = ridge(p.x, p.y, p.sigma, p.tau).log_evidence
+    covariance = p.tau**2 * p.x @ p.x.mT + p.sigma**2 * torch.eye(points, dtype=torch.float64)
+    for k in range(1, points):
+        joint = torch.distributions.MultivariateNormal(
+            torch.zeros(k, dtype=torch.float64), covariance[:, :k, :k]
+        )
+        close(evidence[:, k], joint.log_prob(p.y[:, :k]))
+    assert not bool(evidence[:, 0].any())
+
+
+@given(problems, st.floats(0.05, 0.95))
+def test_mixture_evidence_is_the_chain_of_mixed_densities(p: Problem, alpha: float) -> None:
+    parts = both(p)
+    g = mixture(parts, alpha).g[:, :-1]
+    step_d, step_c = parts.discrete.log_evidence.diff(), parts.continuous.log_evidence.diff()
+    chain = torch.logaddexp(g.log() + step_d, (1 - g).log() + step_c).cumsum(1)
+    whole = torch.logaddexp(
+        np.log(alpha) + parts.discrete.log_evidence,
+        np.log1p(-alpha) + parts.continuous.log_evidence,
+    )
+    close(whole[:, 1:], chain, atol=1e-8)
+    close(whole[:, 0], torch.zeros_like(whole[:, 0]))
+
+
+# --- what the equations imply -------------------------------------------------------------------
+
+
+@given(problems, st.integers(0, 2**32 - 1))
+def test_rotations_change_nothing(p: Problem, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    turn = torch.from_numpy(np.linalg.qr(rng.standard_normal((p.x.shape[2],) * 2))[0])
+    turned = p._replace(x=p.x @ turn, tasks=p.tasks @ turn)
+    for before, after in zip(both(p), both(turned), strict=True):
+        close(before.prediction, after.prediction)
+        close(before.log_evidence, after.log_evidence)
+
+
+@given(problems, st.randoms(use_true_random=False))
+def test_the_order_of_the_pool_changes_nothing(p: Problem, random) -> None:
+    order = random.sample(range(len(p.tasks)), len(p.tasks))
+    before = discrete(p.x, p.y, p.tasks, p.sigma)
+    after = discrete(p.x, p.y, p.tasks[order], p.sigma)
+    close(before.prediction, after.prediction)
+    close(before.log_evidence, after.log_evidence)
+
+
+@given(problems, st.randoms(use_true_random=False))
+def test_the_order_of_the_exemplars_does_not_reach_the_query(p: Problem, random) -> None:
+    last = p.x.shape[1] - 1
+    order = [*random.sample(range(last), last), last]
+    for before, after in zip(
+        both(p), both(p._replace(x=p.x[:, order], y=p.y[:, order])), strict=True
+    ):
+        close(before.prediction[:, last], after.prediction[:, last])
+        close(before.log_evidence[:, last], after.log_evidence[:, last])
+
+
+@given(problems, st.data())
+def test_nothing_later_is_seen(p: Problem, data: st.DataObject) -> None:
+    """Bit for bit, and even if what comes later is no number."""
+    k = data.draw(st.integers(0, p.x.shape[1] - 1))
+    x, y = p.x.clone(), p.y.clone()
+    x[:, k + 1 :] = torch.nan
+    y[:, k:] = torch.nan
+    for before, after in zip(both(p), both(p._replace(x=x, y=y)), strict=True):
+        assert torch.equal(before.prediction[:, : k + 1], after.prediction[:, : k + 1])
+        assert torch.equal(before.log_evidence[:, : k + 1], after.log_evidence[:, : k + 1])
+
+
+@given(problems, st.floats(-5, 5))
+def test_ridge_is_linear_in_the_labels(p: Problem, gamma: float) -> None:
+    scaled = ridge(p.x, gamma * p.y, p.sigma, p.tau).prediction
+    close(scaled, gamma * ridge(p.x, p.y, p.sigma, p.tau).prediction)
+
+
+@given(problems, st.floats(0.2, 5))
+def test_only_the_ratio_of_scales_matters_to_ridge(p: Problem, scale: float) -> None:
+    plain = ridge(p.x, p.y, p.sigma, p.tau)
+    scaled = ridge(p.x, scale * p.y, scale * p.sigma, scale * p.tau)
+    close(scaled.prediction, scale * plain.prediction)
+    units = torch.arange(p.x.shape[1], dtype=torch.float64) * np.log(scale)
+    close(scaled.log_evidence, plain.log_evidence - units, atol=1e-8)
+
+
+@given(problems, st.data())
+def test_duplicated_tasks_count_as_often_as_they_stand(p: Problem, data: st.DataObject) -> None:
+    n = len(p.tasks)
+    counts = np.array(data.draw(st.lists(st.integers(1, 3), min_size=n, max_size=n)))
+    pool = p.tasks.repeat_interleave(torch.from_numpy(counts), dim=0)
+    reference = brute_discrete(*numpy(p.x, p.y, p.tasks), p.sigma, counts / counts.sum())
+    result = discrete(p.x, p.y, pool, p.sigma)
+    close(result.prediction, torch.from_numpy(reference[0]))
+    close(result.log_evidence, torch.from_numpy(reference[1]))
+
+
+@given(problems, st.floats(0.01, 0.99), st.floats(-20, 20), st.floats(0.1, 20))
+def test_skew_pulls_towards_the_discrete_prior(
+    p: Problem, alpha: float, delta: float, more: float
+) -> None:
+    parts = both(p)
+    low, high = mixture(parts, alpha, delta), mixture(parts, alpha, delta + more)
+    assert bool((high.g >= low.g).all())
+    inside = (low.g > 1e-6) & (high.g < 1 - 1e-6)
+    moved = (high.g.logit() - low.g.logit())[inside]
+    close(moved, torch.full_like(moved, more), atol=1e-8)
+
+
+# --- edges --------------------------------------------------------------------------------------
+
+
+def test_no_exemplars() -> None:
+    p = problem(7, exemplars=0)
+    parts = both(p)
+    assert parts.continuous.prediction.shape == (4, 1)
+    assert not bool(parts.continuous.prediction.any())
+    close(parts.discrete.prediction[:, 0], p.x[:, 0] @ p.tasks.mean(0))
+    for part in parts:
+        assert not bool(part.log_evidence.any())
+    close(mixture(parts, 0.3).g, torch.full((4, 1), 0.3, dtype=torch.float64))
+
+
+def test_one_exemplar_in_closed_form() -> None:
+    p = problem(8, exemplars=1, sigma=0.7, tau=1.3)
+    x0, x1, y0 = p.x[:, 0], p.x[:, 1], p.y[:, 0]
+    variance = 1.3**2 * (x0**2).sum(1) + 0.7**2
+    result = ridge(p.x, p.y, 0.7, 1.3)
+    close(result.prediction[:, 1], 1.3**2 * (x0 * x1).sum(1) * y0 / variance)
+    close(result.log_evidence[:, 1], log_normal(y0, torch.zeros_like(y0), variance))
+
+
+def test_one_task_is_known_from_the_start() -> None:
+    p = problem(9, n=1)
+    result = discrete(p.x, p.y, p.tasks, p.sigma)
+    close(result.prediction, p.x @ p.tasks[0])
+    steps = log_normal(p.y, p.x @ p.tasks[0], p.sigma**2).cumsum(1)[:, :-1]
+    close(result.log_evidence[:, 1:], steps)
+
+
+def test_alpha_zero_and_one_are_exact() -> None:
+    parts = both(problem(10))
+    for delta in (-50.0, 0.0, 50.0):
+        none, all_ = mixture(parts, 0.0, delta), mixture(parts, 1.0, delta)
+        assert bool((none.g == 0).all())
+        assert bool((all_.g == 1).all())
+        assert torch.equal(none.prediction, parts.continuous.prediction)
+        assert torch.equal(all_.prediction, parts.discrete.prediction)
+
+
+def test_hopeless_likelihoods_stay_finite() -> None:
+    """Labels a thousand noise units from every task: no weight may become 0/0."""
+    p = problem(11, sigma=1e-3)
+    result = discrete(p.x, p.y + 100, p.tasks, 1e-3)
+    assert bool(result.prediction.isfinite().all())
+    assert bool(result.log_evidence.isfinite().all())
+
+
+def test_skews_and_alphas_broadcast() -> None:
+    parts = both(problem(12))
+    deltas = torch.tensor([-1.0, 0.0, 4.0], dtype=torch.float64)
+    wide = mixture(parts, 0.5, deltas[:, None, None])
+    assert wide.prediction.shape == wide.g.shape == (3, 4, 13)
+    for i, delta in enumerate(deltas):
+        close(wide.g[i], mixture(parts, 0.5, float(delta)).g)
+    grid = mixture(parts, torch.tensor([0.0, 0.5])[:, None, None, None], deltas[:, None, None])
+    assert grid.g.shape == (2, 3, 4, 13)
+    close(grid.g[1], wide.g)
+    assert not bool(grid.g[0].any())
+
+
+def test_skew_can_be_differentiated() -> None:
+    parts = both(problem(13))
+    delta = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda d: tuple(mixture(parts, 0.4, d)), (delta,))
+
+
+def test_float32_inputs_cost_only_the_rounding_of_the_answer() -> None:
+    p = problem(14, sigma=0.01)
+    single = both(p._replace(x=p.x.float(), y=p.y.float()))
+    double = both(p._replace(x=p.x.float().double(), y=p.y.float().double()))
+    for low, high in zip(single, double, strict=True):
+        assert low.prediction.dtype == torch.float32
+        assert low.log_evidence.dtype == torch.float64
+        assert torch.equal(low.prediction, high.prediction.float())
+        assert torch.equal(low.log_evidence, high.log_evidence)
+    output = mixture(single, 0.5)
+    assert (output.prediction.dtype, output.g.dtype) == (torch.float32, torch.float64)
+
+
+@pytest.mark.parametrize("dim", [3, 64])
+def test_prompts_do_not_see_each_other(dim: int) -> None:
+    """Also where a batch is cut into blocks, and whatever the layout of the inputs."""
+    p = problem(15, batch=150, exemplars=6, dim=dim, n=2000)
+    whole = both(p)
+    for b in (0, 63, 64, 149):
+        alone = both(p._replace(x=p.x[b : b + 1], y=p.y[b : b + 1]))
+        for mine, other in zip(whole, alone, strict=True):
+            close(mine.prediction[b], other.prediction[0])
+            close(mine.log_evidence[b], other.log_evidence[0])
+    strided = p._replace(x=p.x.mT.contiguous().mT, y=p.y.t().contiguous().t())
+    for mine, other in zip(whole, both(strided), strict=True):
+        assert torch.equal(mine.prediction, other.prediction)
+
+
+def test_inputs_are_left_alone_and_may_carry_gradients() -> None:
+    p = problem(16)
+    x, y = p.x.clone().requires_grad_(), p.y.clone().requires_grad_()
+    parts = both(p._replace(x=x, y=y))
+    assert torch.equal(x, p.x)
+    assert torch.equal(y, p.y)
+    assert not parts.continuous.prediction.requires_grad
+    with torch.inference_mode():
+        assert torch.equal(both(p).discrete.prediction, parts.discrete.prediction)
+
+
+def test_each_prior_has_its_predictor() -> None:
+    p = problem(17)
+    prior = Mixture(alpha=0.3, discrete=Discrete(n=5, seed=2), continuous=Continuous(tau=1.5))
+    parts = predictors(p.x, p.y, prior.discrete.tasks(5), p.sigma, 1.5)
+    for one, expected in ((prior.continuous, parts.continuous), (prior.discrete, parts.discrete)):
+        assert torch.equal(bayes_predict(one, p.x, p.y, p.sigma), expected.prediction)
+    result = posterior(prior, p.x, p.y, p.sigma)
+    assert torch.equal(result.prediction, mixture(parts, 0.3).prediction)
+    whole = torch.logaddexp(
+        np.log(0.3) + parts.discrete.log_evidence, np.log(0.7) + parts.continuous.log_evidence
+    )
+    close(result.log_evidence, whole)
+    for alpha, part in ((0.0, parts.continuous), (1.0, parts.discrete)):
+        end = posterior(prior.model_copy(update={"alpha": alpha}), p.x, p.y, p.sigma)
+        assert torch.equal(end.log_evidence, part.log_evidence)
+
+
+def test_wrong_inputs_are_the_users_error() -> None:
+    p = problem(18)
+    with pytest.raises(UserError, match="do not fit"):
+        ridge(p.x, p.y[:, 1:], 1.0, 1.0)
+    with pytest.raises(UserError, match="do not fit"):
+        discrete(p.x, p.y, p.tasks[:, 1:], 1.0)
+    with pytest.raises(UserError, match="do not fit"):
+        discrete(p.x, p.y, p.tasks[:0], 1.0)
+    for sigma in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(UserError, match="sigma"):
+            both(p._replace(sigma=sigma))
+    with pytest.raises(UserError, match="tau"):
+        ridge(p.x, p.y, 1.0, 0.0)
+    for alpha in (-0.1, 1.1, float("nan")):
+        with pytest.raises(UserError, match="alpha"):
+            mixture(both(p), alpha)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("sigma", [0.5, 1e-3])
+def test_gpu_and_cpu_agree(sigma: float) -> None:
+    p = problem(19, sigma=sigma)
+    on_gpu = both(p._replace(x=p.x.cuda(), y=p.y.cuda()))
+    for mine, other in zip(both(p), on_gpu, strict=True):
+        close(mine.prediction, other.prediction.cpu())
+        close(mine.log_evidence, other.log_evidence.cpu())
+
+
+# --- sampling against inference -----------------------------------------------------------------
+
+
+def drawn(seed: int, size: int = 20_000) -> tuple[Problem, Tensor, Tensor]:
+    """Prompts from a mixture (alpha 0.4, 3 tasks, d = 2, K = 4), their kind and clean labels."""
+    rng = np.random.default_rng(seed)
+    prior = Mixture(alpha=0.4, discrete=Discrete(n=3), continuous=Continuous(tau=1.2))
+    w, is_discrete = sample(prior, rng, size, 2)
+    x = torch.from_numpy(rng.standard_normal((size, 5, 2)))
+    clean = (x * w[:, None]).sum(-1)
+    y = clean + 0.8 * torch.from_numpy(rng.standard_normal(clean.shape))
+    return Problem(x, y, prior.discrete.tasks(2), 0.8, 1.2), is_discrete, clean
+
+
+def test_the_posterior_weight_is_calibrated() -> None:
+    level = share("posterior weight g is calibrated", comparisons=10)
+    p, is_discrete, _ = drawn(1)
+    g = mixture(both(p), 0.4).g
+    for k in range(5):
+        error = is_discrete.double() - g[:, k]
+        assert_mean(error, 0.0, level)
+        assert_mean(error * g[:, k], 0.0, level)
+
+
+def test_bayes_errors_are_orthogonal_to_what_is_known() -> None:
+    level = share("bayes errors are orthogonal to predictions", comparisons=15)
+    p, _, clean = drawn(2)
+    parts = both(p)
+    best = mixture(parts, 0.4).prediction
+    for k in range(5):
+        error = clean[:, k] - best[:, k]
+        for known in (best, parts.continuous.prediction, parts.discrete.prediction):
+            if bool(known[:, k].any()):  # ridge without exemplars predicts 0, a constant
+                assert_mean(error * known[:, k], 0.0, level)
+
+
+def test_ridge_residuals_have_the_predictive_law() -> None:
+    """Whitened by the predictive variance that the evidence implies, they are standard normal."""
+    level = share("ridge residuals have the predictive law")
+    p, is_discrete, _ = drawn(3)
+    p = p._replace(x=p.x[~is_discrete], y=p.y[~is_discrete])
+    result = ridge(p.x, p.y, p.sigma, p.tau)
+    # Of log N(y; m, a) at y = m only log a is left; ask for it with labels that hit the prediction.
+    hit = result.prediction[:, 3]
+    at_mean = ridge(p.x, torch.cat([p.y[:, :3], hit[:, None], p.y[:, 4:]], 1), p.sigma, p.tau)
+    log_density = at_mean.log_evidence[:, 4] - at_mean.log_evidence[:, 3]
+    deviation = torch.exp(-log_density) / np.sqrt(2 * np.pi)
+    assert_law((p.y[:, 3] - hit) / deviation, stats.norm(), level)
