@@ -25,7 +25,9 @@ def brute_ridge(x: Array, y: Array, sigma: float, tau: float) -> tuple[Array, Ar
             prediction[b, k] = x[b, k] @ w
             if k:
                 cov = tau**2 * X @ X.T + sigma**2 * np.eye(k)
-                evidence[b, k] = stats.multivariate_normal(np.zeros(k), cov).logpdf(labels)
+                # scipy's own annotation of `cov` is inferred from its default, 1
+                joint = stats.multivariate_normal(np.zeros(k), cov)  # pyright: ignore[reportArgumentType]
+                evidence[b, k] = joint.logpdf(labels)
     return prediction, evidence
 
 
