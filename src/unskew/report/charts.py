@@ -27,7 +27,7 @@ from unskew.report.panels import (
 )
 from unskew.report.rows import at_alpha, choose, first, inside, per_k, plain, pooled, settled
 from unskew.report.theme import BACK, BASE, OBSERVER, OTHERS, RAMP, REFERENCE, TUNED
-from unskew.report.words import scale, spoken
+from unskew.report.words import STORIES, control, scale, spoken, story
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,11 +128,13 @@ def tradeoff(df: pd.DataFrame) -> alt.ConcatChart:
         "estimate_discrete:Q",
         title="error on D_disc, the tasks fine-tuned on",
         scale=alt.Scale(zero=False, nice=True),
+        axis=alt.Axis(tickCount=7),
     )
     y = alt.Y(
         "estimate_continuous:Q",
         title="error on D_cont, all other tasks",
         scale=alt.Scale(zero=False, nice=True),
+        axis=alt.Axis(tickCount=7),
     )
     shown = [*keys, *(f"{c}_{f}" for f in FAMILIES for c in ("estimate", "low", "high"))]
     tooltip = [
@@ -181,7 +183,14 @@ def tradeoff(df: pd.DataFrame) -> alt.ConcatChart:
             .mark_text(align="left", dx=9, dy=-8)
             .encode(x=x, y=y, text="label:N")
         )
-    return beside([alt.layer(*layers).properties(height=380)], columns=1)
+    return beside(
+        [
+            alt.layer(*layers).properties(
+                height=380, title="Error on other tasks against error on the fine-tuning tasks"
+            )
+        ],
+        columns=1,
+    )
 
 
 def where_it_hurts(df: pd.DataFrame, alpha: float | None = None) -> alt.ConcatChart:
@@ -263,7 +272,7 @@ def task_inference(df: pd.DataFrame, alpha: float | None = None) -> alt.ConcatCh
     stories = choose(rows, metric="held_out_error")
     stories = stories[stories["gamma"].notna() & stories["estimate"].notna()]
     if not stories.empty:
-        series = stories["arm"].str.removeprefix("rival:").map(lambda name: STORIES.get(name, name))
+        series = stories["arm"].map(story)
         present = [s for s in [*STORIES.values(), *sorted(set(series))] if (series == s).any()]
         palette = dict(
             zip(dict.fromkeys(present), (OBSERVER, *OTHERS[:3], *OTHERS[4:]), strict=False)
@@ -298,12 +307,6 @@ def task_inference(df: pd.DataFrame, alpha: float | None = None) -> alt.ConcatCh
     return beside(panels, columns=2)
 
 
-STORIES = {
-    "skew": "skewed inference",
-    "ridge-lambda": "ridge with another λ",
-    "shrinkage": "shrunk answers",
-    "partial-tasks": "partly learnt tasks",
-}
 PARTS = {
     "total_rise": "whole rise",
     "inference_part": "from task inference",
@@ -335,6 +338,7 @@ def conjugate(df: pd.DataFrame, alpha: float | None = None) -> alt.ConcatChart:
                 y=ERROR,
                 dashed="ridge",
                 legend_columns=2,
+                log=True,
             )
         )
     recovery = choose(per_k(choose(rows, metric="net_recovery")), arm=["tuned", "observer"])
@@ -394,9 +398,7 @@ def conjugate(df: pd.DataFrame, alpha: float | None = None) -> alt.ConcatChart:
     if not controls.empty:
         panels.append(
             dots(
-                labelled(
-                    controls, series="control", item=controls["arm"].str.removeprefix("control:")
-                ),
+                labelled(controls, series="control", item=controls["arm"].map(control)),
                 {"control": REFERENCE},
                 title="Controls: these should recover nothing",
                 x="net recovery",

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
-from unskew.report.panels import ERROR, EXEMPLARS, beside, curves, dots, labelled, points
+from unskew.report.panels import ERROR, EXEMPLARS, Panel, beside, curves, dots, labelled, points
 from unskew.report.rows import choose, inside, per_k, settled
 from unskew.report.theme import BASE, OTHERS, TUNED
-from unskew.report.words import spoken
+from unskew.report.words import control, spoken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def controls(df: pd.DataFrame) -> alt.ConcatChart:
     """Fine-tunings on other data: what each does to both errors, and what scaling gains there."""
     rows = settled(df)
     rows = rows[rows["estimate"].notna()]
-    rows = rows.assign(name=rows["arm"].str.removeprefix("control:"))
+    rows = rows.assign(name=rows["arm"].map(control))
     panels = []
     rises = choose(rows, metric=["rise_continuous", "rise_discrete"])
     if not rises.empty:
@@ -99,7 +99,7 @@ def protection(df: pd.DataFrame) -> alt.ConcatChart:
             dots(
                 labelled(some, series="arm", item=item),
                 {"arm": TUNED if "continuous" in metric else BASE},
-                title=METRICS.get(metric, metric),
+                title=METRICS.get(metric) or metric,
                 subtitle=spoken(some["span"].iloc[0]),
                 x=ERROR if metric.startswith("excess") else metric,
                 legend=False,
@@ -108,7 +108,7 @@ def protection(df: pd.DataFrame) -> alt.ConcatChart:
     return beside(panels, columns=2)
 
 
-def _by_arm(table: pd.DataFrame, column: str, axis: str, metric: str, log: bool) -> alt.LayerChart:
+def _by_arm(table: pd.DataFrame, column: str, axis: str, metric: str, log: bool) -> Panel:
     """One panel of curves over `column`, a colour for each arm in order of appearance."""
     arms = list(dict.fromkeys(table["arm"]))
     colours = {arm: OTHERS[i % len(OTHERS)] for i, arm in enumerate(arms)}
@@ -116,7 +116,7 @@ def _by_arm(table: pd.DataFrame, column: str, axis: str, metric: str, log: bool)
     return curves(
         labelled(table, series=table["arm"]),
         colours,
-        title=METRICS.get(metric, metric),
+        title=METRICS.get(metric) or metric,
         x=alt.X(f"{column}:Q", title=axis, axis=alt.Axis(format="~s", grid=False)),
         y=ERROR if metric.startswith("excess") else metric,
         legend_columns=3,

@@ -20,7 +20,7 @@ from unskew.report.rows import (
     pooled,
     settled,
 )
-from unskew.report.words import interval, number, percent, scale, spoken
+from unskew.report.words import bounds, interval, number, percent, scale, spoken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ def _rise(read: _Read) -> tuple[str, Tile] | None:
     else:
         text = f"fine-tuning changed the {what} by an amount that cannot be told from 0"
     sign = "+" if rise.estimate > 0 else ""
-    tile = Tile(sign + percent(rise.estimate), what, interval(rise, True), "tuned")
+    tile = Tile(sign + percent(rise.estimate), what, bounds(rise, True), "tuned")
     return text, tile
 
 
@@ -113,7 +113,7 @@ def _back(read: _Read) -> tuple[str, Tile] | None:
     how = "when the labels are scaled"
     if read.gamma is not None:
         how = f"when the labels are multiplied by {scale(read.gamma)}"
-    detail = interval(back, True)
+    detail = bounds(back, True)
     if not back.known:
         tile = Tile("?", f"comes back {how}", detail, "back")
         return f"how much of that comes back {how} is inconclusive", tile

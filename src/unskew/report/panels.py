@@ -7,6 +7,8 @@ a point.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from unskew.report.theme import REFERENCE
 if TYPE_CHECKING:
     import pandas as pd
 
+Panel = alt.Chart | alt.LayerChart | alt.FacetChart
 ERROR = "excess squared error"
 EXEMPLARS = "exemplars in the prompt (k)"
 WIDTH, HEIGHT = 340, 240
@@ -39,7 +42,9 @@ def slim(table: pd.DataFrame, columns: Sequence[str]) -> alt.InlineData:
         {name: plain(value) for name, value in zip(columns, row, strict=True)}
         for row in table[list(columns)].itertuples(index=False, name=None)
     ]
-    return alt.InlineData(values=records)
+    # As a string: Altair copies data many times over, and a string costs nothing to copy.
+    values = json.dumps(records, ensure_ascii=False, separators=(",", ":"))
+    return alt.InlineData(values=values, format=alt.JsonDataFormat(type="json"))
 
 
 def labelled(
@@ -82,8 +87,9 @@ def _colour(colours: Mapping[str, str], legend: str | bool, columns: int | None)
     shown: Any = None
     if legend is not False:
         title = legend if isinstance(legend, str) else None
-        extra = {} if columns is None else {"columns": columns}
-        shown = alt.Legend(title=title, symbolType="stroke", **extra)
+        shown = alt.Legend(title=title, symbolType="stroke", symbolOpacity=1)
+        if columns is not None:
+            shown.columns = columns
     return alt.Color(
         "series:N",
         scale=alt.Scale(domain=list(colours), range=list(colours.values())),
@@ -92,17 +98,31 @@ def _colour(colours: Mapping[str, str], legend: str | bool, columns: int | None)
 
 
 def _titled(text: str, subtitle: str | None) -> alt.TitleParams:
-    return alt.TitleParams(text=text, **({"subtitle": subtitle} if subtitle else {}))
+    return alt.TitleParams(text=text, subtitle=subtitle) if subtitle else alt.TitleParams(text=text)
 
 
 def line_at(value: float, horizontal: bool = True) -> alt.Chart:
     """A quiet reference line."""
-    channel = {"y" if horizontal else "x": alt.datum(value)}
-    return (
-        alt.Chart(alt.InlineData(values=[{}]))
-        .mark_rule(color=REFERENCE, opacity=0.55, strokeDash=[2, 3])
-        .encode(**channel)
+    rule = alt.Chart(alt.InlineData(values=[{}])).mark_rule(
+        color=REFERENCE, opacity=0.55, strokeDash=[2, 3]
     )
+    return rule.encode(y=alt.datum(value)) if horizontal else rule.encode(x=alt.datum(value))
+
+
+def log_axis(table: pd.DataFrame) -> tuple[alt.Scale, alt.Axis] | None:
+    """A logarithmic scale over the table's values and bounds, with ticks at 1, 2, 5, 10, ...
+
+    None where a value or bound is not positive: such an axis could not show it.
+    """
+    values = [float(v) for c in ("estimate", "low", "high") for v in table[c].dropna()]
+    if not values or min(values) <= 0:
+        return None
+    low, high = min(values), max(values)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [float(f"{m}e{d}") for d in decades for m in (1, 2, 5)]
+    ticks = [tick for tick in ticks if 0.9 * low <= tick <= 1.1 * high]
+    scale = alt.Scale(type="log", nice=False, domain=[low * 0.95, high * 1.05])
+    return scale, alt.Axis(values=ticks, format="~g")
 
 
 def curves(
@@ -118,40 +138,44 @@ def curves(
     legend_columns: int | None = None,
     log: bool = False,
     marks: Sequence[float] = (),
-) -> alt.LayerChart:
+) -> Panel:
     """Curves over a quantity with bands; rows of arm `dashed` are references: dashed, no dots.
 
     log: a logarithmic axis where every value and bound is positive, else a linear one.
     """
-    positive = all(value > 0 for column in ("estimate", "low") for value in table[column].dropna())
-    logarithmic = log and positive and not table.empty
-    scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(nice=True)
-    axis = alt.Axis(tickCount=5, format="~g") if logarithmic else alt.Axis(tickCount=5)
+    scale, axis, suffix = alt.Scale(nice=True), alt.Axis(tickCount=5), ""
+    if log and (found := log_axis(table)) is not None:
+        (scale, axis), suffix = found, " (log scale)"
     along = (
         x
         if x is not None
         else alt.X("k:Q", title=EXEMPLARS, axis=alt.Axis(tickMinStep=1, format="d", grid=False))
     )
-    label = f"{y} (log scale)" if logarithmic else y
-    chart = alt.Chart(_data(table)).encode(
+    label = f"{y}{suffix}"
+    present = {s: c for s, c in colours.items() if (table["series"] == s).any()}
+    chart = alt.Chart().encode(
         x=along,
         y=alt.Y("estimate:Q", title=label, scale=scale, axis=axis),
-        color=_colour(colours, legend, legend_columns),
+        color=_colour(present, legend, legend_columns),
         detail="arm:N",
         tooltip=tips(table),
     )
-    reference = f"datum.arm == {dashed!r}" if dashed else "false"
-    solid = chart.transform_filter(f"!({reference})")
     layers: list[alt.Chart] = [line_at(value) for value in marks]
-    layers += [
+    layers.append(
         chart.mark_area(opacity=0.16, strokeWidth=0).encode(
             y=alt.Y("low:Q", title=label, scale=scale), y2="high:Q"
-        ),
-        chart.transform_filter(reference).mark_line(strokeDash=[5, 4], strokeWidth=2),
-        solid.mark_line(strokeWidth=2),
-        solid.mark_circle(size=34, opacity=1),
-    ]
-    return alt.layer(*layers).properties(title=_titled(title, subtitle), width=WIDTH, height=HEIGHT)
+        )
+    )
+    # A layer without rows would leave its scales without an extent, so only what is there.
+    if dashed and (table["arm"] == dashed).any():
+        there = chart.transform_filter(f"datum.arm == {dashed!r}")
+        layers.append(there.mark_line(strokeDash=[5, 4], strokeWidth=2))
+    if (table["arm"] != dashed).any():
+        solid = chart.transform_filter(f"datum.arm != {dashed!r}") if dashed else chart
+        layers += [solid.mark_line(strokeWidth=2), solid.mark_circle(size=34, opacity=1)]
+    return alt.layer(*layers, data=_data(table)).properties(
+        title=_titled(title, subtitle), width=WIDTH, height=HEIGHT
+    )
 
 
 def points(
@@ -166,12 +190,12 @@ def points(
     legend: bool = True,
     joined: bool = False,
     percent: bool = False,
-) -> alt.LayerChart:
+) -> Panel:
     """Points with interval bars over an ordered axis, series side by side; `joined` by lines."""
-    axis = alt.Axis(tickCount=5, **({"format": "%"} if percent else {}))
+    axis = alt.Axis(tickCount=5, format="%") if percent else alt.Axis(tickCount=5)
     present = {s: c for s, c in colours.items() if (table["series"] == s).any()}
     offset = alt.XOffset("series:N", scale=alt.Scale(domain=list(present), paddingOuter=0.6))
-    chart = alt.Chart(_data(table)).encode(
+    chart = alt.Chart().encode(
         x=x,
         y=alt.Y("estimate:Q", title=y, axis=axis, scale=alt.Scale(nice=True)),
         color=_colour(present, legend and len(present) > 1, None),
@@ -187,7 +211,9 @@ def points(
         ),
         spread.mark_circle(size=46, opacity=1),
     ]
-    return alt.layer(*layers).properties(title=_titled(title, subtitle), width=WIDTH, height=HEIGHT)
+    return alt.layer(*layers, data=_data(table)).properties(
+        title=_titled(title, subtitle), width=WIDTH, height=HEIGHT
+    )
 
 
 def dots(
@@ -201,12 +227,12 @@ def dots(
     order: Sequence[str] | None = None,
     legend: bool = True,
     percent: bool = False,
-) -> alt.LayerChart:
+) -> Panel:
     """A list of items, each a dot with its interval; reference lines at `marks`."""
-    axis = alt.Axis(tickCount=5, **({"format": "%"} if percent else {}))
+    axis = alt.Axis(tickCount=5, format="%") if percent else alt.Axis(tickCount=5)
     present = {s: c for s, c in colours.items() if (table["series"] == s).any()}
     sort: Any = list(order) if order is not None else list(dict.fromkeys(table["item"]))
-    chart = alt.Chart(_data(table)).encode(
+    chart = alt.Chart().encode(
         x=alt.X("estimate:Q", title=x, axis=axis, scale=alt.Scale(zero=False, nice=True)),
         y=alt.Y("item:N", title=None, sort=sort, axis=alt.Axis(grid=False, labelLimit=170)),
         yOffset=alt.YOffset("series:N", scale=alt.Scale(domain=list(present), paddingOuter=0.8)),
@@ -221,12 +247,12 @@ def dots(
         chart.mark_circle(size=64, opacity=1),
     ]
     items = table["item"].nunique()
-    return alt.layer(*layers).properties(
-        title=_titled(title, subtitle), width=WIDTH, height=max(90, 30 * items + 20)
+    return alt.layer(*layers, data=_data(table)).properties(
+        title=_titled(title, subtitle), width=WIDTH, height=max(120, 34 * items + 20)
     )
 
 
-def beside(panels: Sequence[alt.Chart | alt.LayerChart], columns: int) -> alt.ConcatChart:
+def beside(panels: Sequence[Panel], columns: int) -> alt.ConcatChart:
     """Panels side by side, each with colours of its own; ValueError for no panel."""
     if not panels:
         raise ValueError("the table has no rows to draw")

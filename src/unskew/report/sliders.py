@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
-from unskew.report.panels import EXEMPLARS, slim
+from unskew.report.panels import ERROR, EXEMPLARS, WIDTH, Panel, log_axis, slim
 from unskew.report.rows import choose, per_k
 from unskew.report.theme import BACK, BASE, REFERENCE, TUNED
 
@@ -42,10 +42,18 @@ def observer(
         moved = [alt.param("skew", value=skew), alt.param("scale", value=scale)]
     errors = per_k(choose(df, metric="excess_continuous"))
     weights = per_k(choose(df, metric="g"))
-    top = float(errors["high"].max())
+    # One scale for every position of the sliders, or the curves would seem to stand still.
+    found = log_axis(errors)
+    if found is None:
+        top = float(errors["high"].max())
+        found = alt.Scale(domain=[0.0, top]), alt.Axis(tickCount=5)
+        label = ERROR
+    else:
+        label = f"{ERROR} (log scale)"
+    unit = alt.Scale(domain=[0.0, 1.0]), alt.Axis(tickCount=5)
     panels = [
-        _panel(errors, "Error on other tasks", "excess squared error", (0.0, top)),
-        _panel(weights, "Weight on the few tasks, g", "g", (0.0, 1.0)),
+        _panel(errors, "Error on other tasks", label, *found),
+        _panel(weights, "Weight on the few tasks, g", "g", *unit),
     ]
     chart = alt.concat(*panels, columns=2, spacing=36, usermeta={"columns": 2})
     return chart.add_params(*moved)
@@ -66,9 +74,10 @@ def start(df: pd.DataFrame) -> tuple[float, float]:
     return min(deltas, key=lambda v: abs(v - 8.0)), min(gammas, key=lambda v: abs(v - 2.0))
 
 
-def _panel(table: pd.DataFrame, title: str, y: str, domain: tuple[float, float]) -> alt.LayerChart:
+def _panel(table: pd.DataFrame, title: str, y: str, scale: alt.Scale, axis: alt.Axis) -> Panel:
     fields = ["gamma", "delta", "k", "estimate", "low", "high"]
-    moving = alt.Chart(slim(choose(table, arm="observer"), fields))
+    data = slim(choose(table, arm="observer"), fields)
+    moving = alt.Chart()
     still = choose(table, arm="ridge")
     colours = {NO_SKEW: BASE, SKEWED: TUNED, NOW: BACK, CEILING: REFERENCE}
     if still.empty:
@@ -76,7 +85,7 @@ def _panel(table: pd.DataFrame, title: str, y: str, domain: tuple[float, float])
     colour = alt.Color(
         "series:N",
         scale=alt.Scale(domain=list(colours), range=list(colours.values())),
-        legend=alt.Legend(title=None, columns=2, symbolType="stroke"),
+        legend=alt.Legend(title=None, columns=2, symbolType="stroke", symbolOpacity=1),
     )
     tooltip = [
         alt.Tooltip("series:N", title="what"),
@@ -97,30 +106,33 @@ def _panel(table: pd.DataFrame, title: str, y: str, domain: tuple[float, float])
                 y=alt.Y(
                     "estimate:Q",
                     title=y,
-                    scale=alt.Scale(domain=list(domain)),
-                    axis=alt.Axis(tickCount=5),
+                    scale=scale,
+                    axis=axis,
                 ),
                 color=colour,
                 tooltip=tooltip,
             )
         )
 
+    deltas, gammas = grid(table)
     now = series(NOW, "datum.delta == skew && datum.gamma == scale")
-    layers = [
-        series(NO_SKEW, "datum.delta == 0 && datum.gamma == 1").mark_line(strokeWidth=1.8),
-        series(SKEWED, "datum.delta == skew && datum.gamma == 1").mark_line(strokeWidth=1.8),
-        now.mark_area(opacity=0.16).encode(
-            y=alt.Y("low:Q", title=y, scale=alt.Scale(domain=list(domain))), y2="high:Q"
-        ),
+    layers = []
+    if not still.empty:
+        ceiling = slim(still.assign(series=CEILING), ["series", "k", "estimate", "low", "high"])
+        layers.append(
+            alt.Chart(ceiling)
+            .mark_line(strokeDash=[5, 4], strokeWidth=2)
+            .encode(x="k:Q", y="estimate:Q", color=colour, tooltip=tooltip)
+        )
+    if 1.0 in gammas and 0.0 in deltas:
+        fair = series(NO_SKEW, "datum.delta == 0 && datum.gamma == 1")
+        layers.append(fair.mark_line(strokeWidth=1.8))
+    if 1.0 in gammas:
+        skewed = series(SKEWED, "datum.delta == skew && datum.gamma == 1")
+        layers.append(skewed.mark_line(strokeWidth=1.8))
+    layers += [
+        now.mark_area(opacity=0.16).encode(y=alt.Y("low:Q", title=y, scale=scale), y2="high:Q"),
         now.mark_line(strokeWidth=3),
         now.mark_circle(size=42, opacity=1),
     ]
-    if not still.empty:
-        data = slim(still.assign(series=CEILING), ["series", "k", "estimate", "low", "high"])
-        layers.insert(
-            0,
-            alt.Chart(data)
-            .mark_line(strokeDash=[5, 4], strokeWidth=2)
-            .encode(x="k:Q", y="estimate:Q", color=colour, tooltip=tooltip),
-        )
-    return alt.layer(*layers).properties(title=title, width=340, height=260)
+    return alt.layer(*layers, data=data).properties(title=title, width=WIDTH, height=260)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from unskew.report.rows import Figure
 
@@ -30,17 +31,46 @@ def percent(share: float) -> str:
 
 def interval(found: Figure, as_percent: bool = False) -> str:
     """ "0.45 (95% interval 0.41 to 0.49)"; says so where a bound or the number is unknown."""
-    show = percent if as_percent else number
     if not found.known:
         return "inconclusive (null)"
+    show = _shared(found, as_percent)
+    return f"{show(found.estimate)} ({bounds(found, as_percent)})"
+
+
+def bounds(found: Figure, as_percent: bool = False) -> str:
+    """The interval without its estimate: "95% interval 0.41 to 0.49"."""
+    show = _shared(found, as_percent)
     low, high = found.low, found.high
+    if not found.known:
+        return "inconclusive (null)"
     if math.isnan(low) and math.isnan(high):
-        return f"{show(found.estimate)} (interval unknown)"
+        return "interval unknown"
     if math.isnan(high):
-        return f"{show(found.estimate)} (one-sided 95%: at least {show(low)})"
+        return f"one-sided 95%: at least {show(low)}"
     if math.isnan(low):
-        return f"{show(found.estimate)} (one-sided 95%: at most {show(high)})"
-    return f"{show(found.estimate)} (95% interval {show(low)} to {show(high)})"
+        return f"one-sided 95%: at most {show(high)}"
+    return f"95% interval {show(low)} to {show(high)}"
+
+
+def _shared(found: Figure, as_percent: bool) -> Callable[[float], str]:
+    """One number of decimals for estimate and bounds: as many as the interval's width supports."""
+    factor = 100.0 if as_percent else 1.0
+    ends = [end for end in (found.low, found.high) if not math.isnan(end)]
+    reach = max((factor * abs(end - found.estimate) for end in ends), default=math.nan)
+    if math.isnan(reach) or reach == 0.0:
+        return percent if as_percent else number
+    size = math.floor(math.log10(reach))
+    decimals = -size + (1 if reach / 10**size < 3 else 0)
+    if not 0 <= decimals <= 6:
+        decimals = min(6, max(0, decimals))
+
+    def show(value: float) -> str:
+        text = f"{factor * value:.{decimals}f}"
+        # Rounded to nothing, a number has no sign.
+        text = text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+        return f"{text}%" if as_percent else text
+
+    return show
 
 
 def spoken(text: object) -> str:
@@ -56,3 +86,29 @@ def spoken(text: object) -> str:
 def scale(gamma: float) -> str:
     """ "2" for 2.0, "1.25" for 1.25: a label scale as people write it."""
     return f"{gamma:g}".replace("-", "−")
+
+
+STORIES = {
+    "skew": "skewed inference",
+    "ridge-lambda": "ridge with another λ",
+    "shrinkage": "shrunk answers",
+    "partial-tasks": "partly learnt tasks",
+}
+CONTROLS = {
+    "gamma=-1": "labels × −1",
+    "gamma=0.5": "labels × 0.5",
+    "rotated-x": "rotated inputs",
+    "permuted-exemplars": "reordered exemplars",
+}
+
+
+def story(arm: str) -> str:
+    """A rival of experiment 4 in words; an unknown one by its own name."""
+    name = arm.removeprefix("rival:")
+    return STORIES.get(name, name)
+
+
+def control(arm: str) -> str:
+    """A control of experiment 5 in words; an unknown one by its own name."""
+    name = arm.removeprefix("control:")
+    return CONTROLS.get(name, name)
