@@ -1,0 +1,1 @@
+"""Side by side with peers: each module is one comparison, `python -m benchmarks.<name>`."""
