@@ -33,6 +33,10 @@ NAMES = frozenset(
         "posterior weight g is calibrated",
         "bayes errors are orthogonal to predictions",
         "ridge residuals have the predictive law",
+        "intervals of means and ratios cover",
+        "intervals of slopes cover",
+        "intervals over training seeds cover",
+        "profile intervals cover",
     }
 )
 

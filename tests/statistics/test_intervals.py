@@ -10,6 +10,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statistical import share
 from unskew.statistics import (
     contrast,
     contrast_p_value,
@@ -181,7 +182,7 @@ def test_fieller_scales_with_its_units(pairs: list[tuple[int, int]], factor: flo
         )
 
 
-def _declared_band(level: float, trials: int, alpha: float = 1e-6) -> tuple[int, int]:
+def _declared_band(level: float, trials: int, alpha: float) -> tuple[int, int]:
     """Counts of covering intervals a correct method leaves with chance below alpha."""
     count = scipy.stats.binom(trials, level)
     return int(count.ppf(alpha / 2)), int(count.isf(alpha / 2))
@@ -190,7 +191,8 @@ def _declared_band(level: float, trials: int, alpha: float = 1e-6) -> tuple[int,
 def test_coverage_of_mean_contrast_and_fieller() -> None:
     rng = np.random.default_rng(20)
     trials, n = 2000, 25
-    low, high = _declared_band(0.95, trials)
+    chance = share("intervals of means and ratios cover", comparisons=3)
+    low, high = _declared_band(0.95, trials, chance)
     noise = rng.normal(size=(n, trials, 2))
     b = 2.0 + noise[..., 0]
     a = 1.0 + 0.5 * noise[..., 0] + noise[..., 1]
