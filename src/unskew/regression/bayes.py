@@ -140,7 +140,7 @@ def discrete(x: Tensor, y: Tensor, tasks: Tensor, sigma: float) -> Posterior:
     pool = tasks.to(**options).t()
     prediction = torch.empty(points, batch, **options)
     log_sum = torch.empty(points, batch, **options)
-    for rows in _blocks(batch, 4 * len(tasks), x.device):
+    for rows in _blocks(batch, len(tasks), x.device):
         inputs = x[rows].to(torch.float64).transpose(0, 1).contiguous()
         labels = y[rows].to(torch.float64).t().contiguous()
         # -|y - X w_j|^2 / (2 sigma^2); the constants of the density join at the end.

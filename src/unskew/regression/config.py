@@ -25,9 +25,9 @@ EXECUTION = {"execution": True}
 class Machine(Frozen):
     """Where things run; never part of a run's identity."""
 
-    device: Literal["cpu", "cuda"] = Field("cpu", json_schema_extra=EXECUTION)
+    device: Literal["cpu", "cuda"] = Field(default="cpu", json_schema_extra=EXECUTION)
     threads: int | None = Field(
-        None, ge=1, json_schema_extra=EXECUTION, description="CPU threads; null: all cores"
+        default=None, ge=1, json_schema_extra=EXECUTION, description="CPU threads; null: all cores"
     )
 
 
@@ -35,13 +35,13 @@ class Pretrain(Machine):
     """Train a transformer on prompts whose weights come from `prior`."""
 
     kind: Literal["regression-pretrain"] = "regression-pretrain"
-    d: int = Field(3, ge=1, description="dimension of inputs and weights")
-    exemplars: int = Field(12, ge=1, description="largest number of exemplars in a prompt")
-    sigma: float = Field(0.5, gt=0, description="standard deviation of the label noise")
+    d: int = Field(default=3, ge=1, description="dimension of inputs and weights")
+    exemplars: int = Field(default=12, ge=1, description="largest number of exemplars in a prompt")
+    sigma: float = Field(default=0.5, gt=0, description="standard deviation of the label noise")
     prior: Prior = Mixture()
     model: TransformerConfig = TransformerConfig()
     training: Training = Training()
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     generator: GeneratorKind = "philox-numpy"
 
 
@@ -55,25 +55,26 @@ class Replay(Frozen):
     """Each fine-tuning prompt comes from the pretraining prior with probability `share`."""
 
     kind: Literal["replay"] = "replay"
-    share: float = Field(0.1, gt=0, lt=1)
+    share: float = Field(default=0.1, gt=0, lt=1)
 
 
 class Anchor(Frozen):
     """Penalty `strength` / 2 times the squared distance of the weights from the base model's."""
 
     kind: Literal["anchor"] = "anchor"
-    strength: float = Field(1.0, gt=0)
+    strength: float = Field(default=1.0, gt=0)
 
 
 class LowRank(Frozen):
     """Only a rank-`rank` change of each hidden matrix is trained (LoRA, Hu et al. 2021)."""
 
     kind: Literal["low-rank"] = "low-rank"
-    rank: int = Field(4, ge=1)
+    rank: int = Field(default=4, ge=1)
 
 
 Protection = Annotated[Plain | Replay | Anchor | LowRank, Field(discriminator="kind")]
 
+PLAIN = Plain()
 FINETUNING = Training(steps=400, batch=128, optimiser=Adam(lr=3e-4), decay=1.0)
 
 
@@ -84,22 +85,25 @@ class Finetune(Machine):
     base: Pretrain
     prior: Prior
     training: Training = FINETUNING
-    protection: Protection = Plain()
-    seed: int = Field(0, ge=0)
+    protection: Protection = PLAIN
+    seed: int = Field(default=0, ge=0)
     trajectory: tuple[int, ...] = Field(
-        (25, 50, 100, 200), description="steps after which both risks are measured, besides the end"
+        default=(25, 50, 100, 200),
+        description="steps after which both risks are measured, besides the end",
     )
 
 
 class Evaluation(Frozen):
     """On what and how the models are measured."""
 
-    prompts: int = Field(8192, ge=64, description="from each of D_cont and D_disc")
+    prompts: int = Field(default=8192, ge=64, description="from each of D_cont and D_disc")
     gammas: tuple[float, ...] = Field(
-        (-1.0, 0.5, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0), description="label scalings; must hold 1"
+        default=(-1.0, 0.5, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0),
+        description="label scalings; must hold 1",
     )
-    seed: int = Field(0, ge=0)
-    floor: float = Field(0.4, ge=0, le=1, description="recovery that claim 5 asks for")
+    seed: int = Field(default=0, ge=0)
+    floor: float = Field(default=0.4, ge=0, le=1, description="recovery that claim 5 asks for")
+    margin: float = Field(default=0.1, ge=0, le=1, description="recovery that counts as nothing")
 
     @model_validator(mode="after")
     def _check(self) -> "Evaluation":
@@ -113,13 +117,15 @@ class Evaluation(Frozen):
 class World(Machine):
     """The setting that every study shares: two families of tasks and a model."""
 
-    d: int = Field(3, ge=1, description="dimension of inputs and weights")
-    n: int = Field(4, ge=1, description="number of tasks in the discrete family")
-    alpha: float = Field(0.5, ge=0, le=1, description="share of discrete tasks in pretraining")
-    sigma: float = Field(0.5, gt=0, description="standard deviation of the label noise")
-    tau: float = Field(1.0, gt=0, description="standard deviation of the weights")
-    exemplars: int = Field(12, ge=1, description="largest number of exemplars in a prompt")
-    seed: int = Field(0, ge=0, description="of tasks, weights and training prompts")
+    d: int = Field(default=3, ge=1, description="dimension of inputs and weights")
+    n: int = Field(default=4, ge=1, description="number of tasks in the discrete family")
+    alpha: float = Field(
+        default=0.5, ge=0, le=1, description="share of discrete tasks in pretraining"
+    )
+    sigma: float = Field(default=0.5, gt=0, description="standard deviation of the label noise")
+    tau: float = Field(default=1.0, gt=0, description="standard deviation of the weights")
+    exemplars: int = Field(default=12, ge=1, description="largest number of exemplars in a prompt")
+    seed: int = Field(default=0, ge=0, description="of tasks, weights and training prompts")
     generator: GeneratorKind = "philox-numpy"
     model: TransformerConfig = TransformerConfig()
     pretraining: Training = Training()
@@ -158,11 +164,11 @@ class Tuned(World):
     """A world in which models are fine-tuned."""
 
     finetuning: Training = FINETUNING
-    finetune_seed: int = Field(0, ge=0)
+    finetune_seed: int = Field(default=0, ge=0)
     trajectory: tuple[int, ...] = (25, 50, 100, 200)
 
     def finetune(
-        self, alpha: float, prior: Prior | None = None, protection: Protection = Plain()
+        self, alpha: float, prior: Prior | None = None, protection: Protection = PLAIN
     ) -> Finetune:
         """Fine-tuning of the base model of share `alpha`, on D_disc unless `prior` says else."""
         return Finetune(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from unskew.regression.config import Finetune, Pretrain
+from unskew.regression.config import Pretrain
 from unskew.regression.prompts import PromptStream
 from unskew.regression.transformer import Transformer
 from unskew.runs.folder import RunFolder

@@ -22,9 +22,9 @@ import math
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
+from torch.nn import functional
 
 from unskew.runs.config import Frozen
 
@@ -34,14 +34,14 @@ Positions = Literal["learned", "learned-random-offset", "rotary"]
 class TransformerConfig(Frozen):
     """Shape of the model. Defaults are the paper's (Garg et al. 2022, `standard`)."""
 
-    layers: int = Field(12, ge=1)
-    heads: int = Field(8, ge=1)
-    width: int = Field(256, ge=2)
+    layers: int = Field(default=12, ge=1)
+    heads: int = Field(default=8, ge=1)
+    width: int = Field(default=256, ge=2)
     layout: Literal["interleaved", "paired"] = "interleaved"
     block: Literal["gpt2", "swiglu"] = "gpt2"
     positions: Positions = "learned"
     capacity: int | None = Field(
-        None, ge=1, description="positions the table holds; null: just the training length"
+        default=None, ge=1, description="positions the table holds; null: just the training length"
     )
 
     @model_validator(mode="after")
@@ -61,11 +61,11 @@ def tokens(x: Tensor, y: Tensor, layout: Literal["interleaved", "paired"]) -> Te
     """
     match layout:
         case "interleaved":
-            labels = F.pad(y.unsqueeze(-1), (0, x.shape[-1] - 1))
+            labels = functional.pad(y.unsqueeze(-1), (0, x.shape[-1] - 1))
             return torch.stack((x, labels), dim=-2).flatten(-3, -2)[..., :-1, :]
         case "paired":
             pairs = torch.cat((x, y.unsqueeze(-1)), dim=-1)[..., :-1, :]
-            return torch.cat((x, F.pad(pairs, (0, 0, 1, 0))), dim=-1)
+            return torch.cat((x, functional.pad(pairs, (0, 0, 1, 0))), dim=-1)
 
 
 class Matrices(nn.Module):
@@ -78,7 +78,7 @@ class Matrices(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.flatten()
-        return F.linear(h, self.weight.flatten(0, 1), bias)
+        return functional.linear(h, self.weight.flatten(0, 1), bias)
 
 
 class Attention(nn.Module):
@@ -98,7 +98,7 @@ class Attention(nn.Module):
         q, k, v = (t.transpose(-2, -3) for t in (q, k, v))  # (..., heads, L, width per head)
         if self.rotary:
             q, k = rotate(q), rotate(k)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=length > 1)
+        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=length > 1)
         return self.out(mixed.transpose(-2, -3).flatten(-2))
 
 
@@ -133,15 +133,15 @@ class Block(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         if self.gpt2:
             h = h + self.attention(self.norm_attention(h))
-            return h + self.down(F.gelu(self.up(self.norm_mlp(h)), approximate="tanh"))
+            return h + self.down(functional.gelu(self.up(self.norm_mlp(h)), approximate="tanh"))
         h = h + self.attention(rms_norm(h))
         gate, value = self.up(rms_norm(h)).chunk(2, dim=-1)
-        return h + self.down(F.silu(gate) * value)
+        return h + self.down(functional.silu(gate) * value)
 
 
 def rms_norm(h: Tensor) -> Tensor:
     """h divided by its root mean square over the last axis."""
-    return F.rms_norm(h, (h.shape[-1],))
+    return functional.rms_norm(h, (h.shape[-1],))
 
 
 class Transformer(nn.Module):

@@ -13,20 +13,20 @@ class Adam(Frozen):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019), for every parameter."""
 
     kind: Literal["adam"] = "adam"
-    lr: float = Field(1e-3, gt=0)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.999, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0)
+    lr: float = Field(default=1e-3, gt=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
 
 
 class Muon(Frozen):
     """Muon (Jordan et al. 2024) for the hidden matrices, Adam for all other parameters."""
 
     kind: Literal["muon"] = "muon"
-    lr: float = Field(0.01, gt=0, description="of the matrices")
-    momentum: float = Field(0.95, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0)
-    iterations: int = Field(5, ge=1, le=20, description="Newton-Schulz iterations")
+    lr: float = Field(default=0.01, gt=0, description="of the matrices")
+    momentum: float = Field(default=0.95, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    iterations: int = Field(default=5, ge=1, le=20, description="Newton-Schulz iterations")
     other: Adam = Adam(lr=2e-3, beta2=0.99)
 
 
@@ -36,18 +36,22 @@ Optimiser = Annotated[Adam | Muon, Field(discriminator="kind")]
 class Training(Frozen):
     """One training run of `steps` batches."""
 
-    steps: int = Field(16_000, ge=0)
-    batch: int = Field(128, ge=1)
+    steps: int = Field(default=16_000, ge=0)
+    batch: int = Field(default=128, ge=1)
     optimiser: Optimiser = Muon()
-    warmup: int = Field(0, ge=0, description="steps of linear rise of the learning rate")
-    decay: float = Field(0.6, ge=0, le=1, description="last share of steps, linear fall to 0")
-    clip: float | None = Field(1.0, gt=0, description="largest gradient norm; null: no clipping")
+    warmup: int = Field(default=0, ge=0, description="steps of linear rise of the learning rate")
+    decay: float = Field(
+        default=0.6, ge=0, le=1, description="last share of steps, linear fall to 0"
+    )
+    clip: float | None = Field(
+        default=1.0, gt=0, description="largest gradient norm; null: no clipping"
+    )
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = Field(
-        False,
+        default=False,
         json_schema_extra={"execution": True},
         description="faster steps from torch.compile, which needs a C++ compiler on a CPU",
     )
     diverged_above: float = Field(
-        10.0, gt=1, description="stop when the loss exceeds this many times its first value"
+        default=10.0, gt=1, description="stop when the loss exceeds this many times its first value"
     )

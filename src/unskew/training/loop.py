@@ -55,7 +55,7 @@ def train(
     window = torch.zeros(WINDOW, device=next(model.parameters()).device)
     start, first = _resume(folder, model, opts, window)
     if task is not None and start:
-        task.advance(start)
+        task.resume(start)
     if config.compile:
         model.compile(dynamic=False)  # in place: `loss` calls the model, names stay as they are
     autocast = (
@@ -136,9 +136,7 @@ def _resume(
     return step, float(meta["first"]) if meta["first"] else None
 
 
-def _guard(
-    window: Tensor, lowest: int, done: int, first: float | None, config: Training
-) -> float:
+def _guard(window: Tensor, lowest: int, done: int, first: float | None, config: Training) -> float:
     """Mean loss of steps lowest..done-1; raises UserError naming the first step that is not finite,
     or the window in which the loss outgrew the limit."""
     values = window[[s % WINDOW for s in range(lowest, done)]].double().cpu()

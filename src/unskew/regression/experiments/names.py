@@ -1,0 +1,12 @@
+"""Names of the experiments, as tables, presets and pages write them."""
+
+OBSERVER = "observer"
+CONVERGE = "converge"
+TRADEOFF = "tradeoff"
+WHERE_IT_HURTS = "where-it-hurts"
+TASK_INFERENCE = "task-inference"
+CONJUGATE = "conjugate"
+CONTROLS = "controls"
+DIVERSITY = "diversity"
+LENGTH = "length"
+PROTECTION = "protection"

@@ -1,0 +1,122 @@
+"""What every experiment needs: prompts whose answers are known, a model's answers, risks as rows.
+
+A `Case` holds evaluation prompts and the Bayes predictors' answers to them; `answer` asks a model,
+under conjugation where gamma is not 1; `risk_rows` turns squared errors into table rows.
+
+Excess risk here is the mean of (prediction - <w, x>)^2. In expectation that is the mean squared
+error of the label minus sigma^2; taking the noise of the query's own label out exactly makes the
+same number with less variance.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unskew.regression.bayes import Predictors, mixture, predictors
+from unskew.regression.prompts import Prompts
+from unskew.regression.transformer import Transformer
+from unskew.statistics import Interval, mean_interval
+
+Errors = NDArray[np.float64]  # (N, P) squared errors, one row per prompt, one column per k
+CHECKPOINT = "checkpoint"  # the intervals' condition: these weights, other prompts
+
+
+class Case(NamedTuple):
+    """Evaluation prompts x (N, P, d), y and clean (N, P), and the world they come from."""
+
+    prompts: Prompts
+    tasks: Tensor
+    sigma: float
+    tau: float
+
+    @property
+    def dim(self) -> int:
+        return self.prompts.x.shape[-1]
+
+    @property
+    def counts(self) -> int:
+        """Number of exemplar counts, P = K + 1."""
+        return self.prompts.x.shape[1]
+
+    def half(self, which: int) -> slice:
+        """The first half of the prompts (0: to choose and fit) or the second (1: to report)."""
+        middle = len(self.prompts.x) // 2
+        return slice(0, middle) if which == 0 else slice(middle, None)
+
+    def predictors(self, gamma: float = 1.0) -> Predictors:
+        """The two Bayes predictors' answers to the prompts with labels times gamma, carried back.
+
+        The log evidences are those of the scaled labels, so `mixture` of the result is what an
+        observer answers under conjugation."""
+        x, y = self.prompts.x.double(), gamma * self.prompts.y.double()
+        p = predictors(x, y, self.tasks, self.sigma, self.tau)
+        return Predictors(*(q._replace(prediction=q.prediction / gamma) for q in p))
+
+
+@torch.no_grad()
+def answer(
+    model: Transformer, x: Tensor, y: Tensor, gamma: float = 1.0, batch: int = 2048
+) -> Tensor:
+    """Ask `model` with labels times gamma and divide its answers by gamma: (N, P) float64, CPU.
+
+    gamma = 1 is the plain prompt; any other is conjugate prompting by label scaling.
+    """
+    weight = model.read_in.weight
+    parts = [
+        model(a.to(weight), (gamma * b).to(weight)).double().cpu() / gamma
+        for a, b in zip(x.split(batch), y.split(batch), strict=True)
+    ]
+    return torch.cat(parts)
+
+
+def observer(p: Predictors, alpha: float, delta: float = 0.0) -> Tensor:
+    """Answers (N, P) of the mixture's Bayes predictor whose prior log-odds are moved by delta."""
+    return mixture(p, alpha, delta).prediction.double()
+
+
+def errors(answers: Tensor, case: Case) -> Errors:
+    """Squared distance of answers (N, P) to the noiseless labels."""
+    return (answers.double() - case.prompts.clean.double()).square().numpy()
+
+
+def mean_over(values: Errors, span: Sequence[int]) -> NDArray[np.float64]:
+    """(N, P) -> (N,): each prompt's mean over the exemplar counts of `span`."""
+    return values[:, list(span)].mean(axis=1)
+
+
+def label(span: Sequence[int]) -> str:
+    """A span of exemplar counts as the tables write it: "1..3"."""
+    return f"{span[0]}..{span[-1]}"
+
+
+def row(interval: Interval, at: int | None = None, **labels: Any) -> dict[str, Any]:
+    """One row of the tidy table; `at` picks an entry of an array-valued interval. A bound that is
+    open (infinite) or unknown is null."""
+
+    def number(value: Any) -> float | None:
+        value = float(value if at is None else value[at])
+        return value if np.isfinite(value) else None
+
+    return {
+        "estimate": number(interval.estimate),
+        "low": number(interval.low),
+        "high": number(interval.high),
+        "n": interval.n,
+        "conditional_on": CHECKPOINT,
+        **labels,
+    }
+
+
+def risk_rows(
+    values: Errors, spans: Iterable[Sequence[int]] = (), **labels: Any
+) -> list[dict[str, Any]]:
+    """Rows of per-prompt values (N, P): one per exemplar count k, then one per span."""
+    by_count = mean_interval(values)
+    rows = [row(by_count, k, k=k, **labels) for k in range(values.shape[1])]
+    return rows + [
+        row(mean_interval(mean_over(values, span)), span=label(span), **labels) for span in spans
+    ]

@@ -1,0 +1,72 @@
+"""From predictions to task inference: which task does a model act as if it had inferred?
+
+Two readings of the same answers T, on D_cont prompts, at each exemplar count k:
+
+    g      the weight on the discrete predictor: T ~ g f_disc + (1 - g) f_cont, least squares
+    skew   the delta, in nats, whose skewed observer (mixture's Bayes predictor with its prior
+           log-odds of the discrete family moved by delta) answers most like the model
+
+g mixes evidence and prior; skew takes the evidence out, so it is one number for all k if the model
+is Bayes but for its prior. It is relative to logit alpha and null for alpha 0 and 1, where no
+finite shift of the prior changes anything.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unskew.regression.bayes import Predictors, mixture
+from unskew.statistics import Interval, fieller, profile_contrast, profile_interval
+
+GRID = np.arange(-15.0, 30.0 + 1e-9, 0.25)
+"""Deltas, in nats, among which the skew is sought; a fit at its end is null, not the end."""
+
+
+def weight_on_discrete(answers: Tensor, p: Predictors) -> Interval:
+    """g by exemplar count: arrays (P,), with Fieller intervals over prompts.
+
+    The least-squares g solves sum (T - f_cont)(f_disc - f_cont) = g sum (f_disc - f_cont)^2.
+    Null at a count where the two predictors do not differ.
+    """
+    apart = (p.discrete.prediction - p.continuous.prediction).double()
+    top = (answers.double() - p.continuous.prediction.double()) * apart
+    return fieller(top.numpy(), apart.square().numpy())
+
+
+def distances(
+    answers: Tensor, p: Predictors, alpha: float, counts: Sequence[int], grid: NDArray = GRID
+) -> NDArray[np.float64]:
+    """Each prompt's mean squared distance to every observer of the grid: (N, G).
+
+    Args:
+        answers: the model's, (N, P). p: from `predictors` on the same prompts.
+        counts: exemplar counts to average over.
+    """
+    at = list(counts)
+    picked = Predictors(*(type(q)(*(t[:, at] for t in q)) for q in p))
+    target = answers[:, at].double()
+    columns = [
+        (mixture(picked, alpha, float(delta)).prediction - target).square().mean(1)
+        for delta in grid
+    ]
+    return torch.stack(columns, dim=1).numpy()
+
+
+def fit_skew(answers: Tensor, p: Predictors, alpha: float, counts: Sequence[int]) -> Interval:
+    """The skew in nats with its profile interval; all NaN for alpha 0 and 1, or off the grid."""
+    if alpha in (0.0, 1.0):
+        return Interval(float("nan"), float("nan"), float("nan"), len(answers))
+    return profile_interval(GRID, distances(answers, p, alpha, counts))
+
+
+def skew_rise(
+    before: Tensor, after: Tensor, p: Predictors, alpha: float, counts: Sequence[int], seed: int
+) -> Interval:
+    """Skew of `after` minus skew of `before` on the same prompts, by a paired bootstrap."""
+    if alpha in (0.0, 1.0):
+        return Interval(float("nan"), float("nan"), float("nan"), len(before))
+    losses = (distances(answers, p, alpha, counts) for answers in (before, after))
+    return profile_contrast(GRID, *losses, seed=seed)

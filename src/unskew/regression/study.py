@@ -1,0 +1,100 @@
+"""Run any configuration of the laboratory: find what is done, train what is missing, measure.
+
+`execute` dispatches on the kind of run. Every run is a folder of its own, so a study that is
+interrupted continues where it was: finished trainings are found, an unfinished one continues from
+its checkpoint, finished tables are kept. A run's identity holds the hashes of the weights that it
+starts from, so parents are obtained first.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from unskew.regression import fit
+from unskew.regression.config import Comparisons, Experiment, Finetune, Pretrain, Study
+from unskew.runs.folder import RunFolder
+from unskew.runs.identity import run_id
+from unskew.runs.progress import Progress
+from unskew.runs.store import Store
+
+if TYPE_CHECKING:
+    pass
+
+WEIGHTS = f"{fit.MODEL}.safetensors"
+
+
+def execute(config: Experiment, store: Store, progress: Progress) -> RunFolder:
+    """Run `config`, or continue it, or return the finished run.
+
+    Raises:
+        UserError: a run is damaged or being written by another process, a training diverged.
+        KeyboardInterrupt: interrupted, everything saved; the same call continues.
+    """
+    from unskew.regression import studies
+
+    set_threads(config.threads)
+    parents = {role: _weights(parent, store, progress) for role, parent in needs(config).items()}
+    match config:
+        case Pretrain() | Finetune():
+            work: Callable[..., None] = _train
+        case Comparisons():
+            work = studies.comparisons
+        case Study():
+            work = studies.study
+    with store.open(config, parents) as folder:
+        if not folder.finished:
+            work(config, folder, store, progress)
+        return folder
+
+
+def set_threads(threads: int | None) -> None:
+    """Compute with this many CPU threads; None leaves torch's own choice, all cores."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def needs(config: Experiment) -> dict[str, Pretrain]:
+    """The pretrained models that a run starts from, by role."""
+    match config:
+        case Pretrain():
+            return {}
+        case Finetune():
+            return {"base": config.base}
+        case Comparisons() | Study():
+            alphas = sorted({config.alpha, *config.alphas})
+            return {f"base-{alpha:g}": config.pretrain(alpha) for alpha in alphas}
+
+
+def identify(config: Experiment, store: Store) -> tuple[str | None, list[str]]:
+    """The run's id and, where that is not known yet, the ids of the models to be trained first."""
+    parents, missing = {}, []
+    for role, parent in needs(config).items():
+        done = store.find(run_id(parent))
+        if done is None:
+            missing.append(run_id(parent))
+        else:
+            parents[role] = done.sha256(WEIGHTS)
+    return (None if missing else run_id(config, parents)), missing
+
+
+def _weights(parent: Pretrain, store: Store, progress: Progress) -> str:
+    """SHA-256 of a parent's weights, trained now if it is not found."""
+    return execute(parent, store, progress).sha256(WEIGHTS)
+
+
+def _train(
+    config: Pretrain | Finetune, folder: RunFolder, store: Store, progress: Progress
+) -> None:
+    match config:
+        case Pretrain():
+            with progress.task(f"pretraining {config.prior.kind}", config.training.steps) as task:
+                fit.pretrain(config, folder, task)
+        case Finetune():
+            from unskew.regression.finetune import finetune
+
+            base = fit.load(config.base, execute(config.base, store, progress))
+            with progress.task(
+                f"fine-tuning on {config.prior.kind}", config.training.steps
+            ) as task:
+                finetune(config, base, folder, task)

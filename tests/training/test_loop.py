@@ -1,0 +1,194 @@
+"""The loop: resumed = uninterrupted bit for bit, the guard names the step, Ctrl-C saves."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from unskew.errors import UserError
+from unskew.runs.config import Frozen
+from unskew.runs.folder import RunFolder
+from unskew.training import Adam, Muon, Training, train
+from unskew.training.loop import CHECKPOINT, WINDOW
+
+
+class Toy(Frozen):
+    kind: str = "toy"
+    training: Training = Training(steps=130, batch=4, optimiser=Muon())
+
+
+def toy_model() -> nn.Module:
+    model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(0.3 * torch.randn(p.shape, generator=generator))
+    return model
+
+
+def toy_loss(model: nn.Module):
+    def loss(step: int) -> torch.Tensor:
+        x = torch.randn(4, 3, generator=torch.Generator().manual_seed(step))
+        return (model(x).squeeze(-1) - x.sum(-1)).square().mean()
+
+    return loss
+
+
+def weights(model: nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def run(root: Path, config: Toy, interrupt_at: int | None = None) -> tuple[nn.Module, list[dict]]:
+    """Train into a run folder; raise SIGINT during step `interrupt_at`. Returns model and log."""
+    model = toy_model()
+    inner = toy_loss(model)
+
+    def loss(step: int) -> torch.Tensor:
+        if step == interrupt_at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return inner(step)
+
+    with RunFolder.open(root, config) as folder:
+        train(
+            model,
+            loss,
+            config.training,
+            matrices=[model[2].weight],
+            folder=folder,
+            watch=lambda step: {"norm": float(weights(model).norm())},
+            watch_at={0, 60, 130},
+        )
+        return model, list(folder.records())
+
+
+@pytest.mark.parametrize("optimiser", [Muon(), Adam()], ids=["muon", "adam"])
+@pytest.mark.parametrize("at", [0, 1, 49, 50, 59, 60, 77, 129])
+def test_resumed_equals_uninterrupted(tmp_path: Path, optimiser: Muon | Adam, at: int):
+    config = Toy(training=Training(steps=130, batch=4, optimiser=optimiser, warmup=10))
+    whole, log = run(tmp_path / "whole", config)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", config, interrupt_at=at)
+    resumed, resumed_log = run(tmp_path / "parts", config)
+    assert torch.equal(weights(whole), weights(resumed))
+    assert log == resumed_log
+    assert not torch.equal(weights(whole), weights(toy_model()))
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {here!r})
+from test_loop import Toy, toy_loss, toy_model
+from unskew.runs.folder import RunFolder
+from unskew.training import train
+model = toy_model()
+inner = toy_loss(model)
+def loss(step):
+    print(step, flush=True)
+    time.sleep(0.005)
+    return inner(step)
+config = Toy()
+with RunFolder.open(Path(sys.argv[1]), config) as folder:
+    train(model, loss, config.training, matrices=[model[2].weight], folder=folder,
+          watch=lambda step: {{"norm": float(sum(p.norm() for p in model.parameters()))}},
+          watch_at=(0,), checkpoint_seconds=0.02)
+"""
+
+
+def test_killed_run_continues_bit_for_bit(tmp_path: Path):
+    whole, _ = run(tmp_path / "whole", Toy())
+    script = KILLED.format(here=str(Path(__file__).parent))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "parts")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) >= 70:
+            break
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    (folder,) = (tmp_path / "parts").iterdir()
+    assert (folder / f"{CHECKPOINT}.safetensors").exists()
+    assert not (folder / "manifest.json").exists()
+    resumed, log = run(tmp_path / "parts", Toy())
+    assert torch.equal(weights(whole), weights(resumed))
+    steps = [record["step"] for record in log if "loss" in record]
+    assert steps == [WINDOW, 2 * WINDOW, 130]
+
+
+def test_not_a_number_stops_with_the_step_and_the_config():
+    model = toy_model()
+    inner = toy_loss(model)
+
+    def loss(step: int) -> torch.Tensor:
+        return inner(step) * (float("nan") if step == 57 else 1.0)
+
+    with pytest.raises(UserError, match="nan at step 57") as caught:
+        train(model, loss, Toy().training)
+    assert "steps=130" in str(caught.value)
+
+
+def test_divergence_stops():
+    model = toy_model()
+    inner = toy_loss(model)
+
+    def loss(step: int) -> torch.Tensor:
+        return inner(step) * (1e3 if step >= WINDOW else 1.0)
+
+    with pytest.raises(UserError, match=f"loss rose from .* by step {2 * WINDOW}"):
+        train(model, loss, Training(steps=500, batch=4))
+
+
+def test_training_lowers_the_loss():
+    model = toy_model()
+    loss = toy_loss(model)
+    before = sum(loss(s).item() for s in range(1000, 1050))
+    train(model, loss, Training(steps=300, batch=4, optimiser=Adam(lr=0.01)))
+    after = sum(loss(s).item() for s in range(1000, 1050))
+    assert after < 0.2 * before
+
+
+def test_no_steps_leave_the_model_alone(tmp_path: Path):
+    model, log = run(tmp_path, Toy(training=Training(steps=0)))
+    assert torch.equal(weights(model), weights(toy_model()))
+    assert [record["step"] for record in log] == [0]
+
+
+def test_library_use_off_the_main_thread():
+    import threading
+
+    model, failures = toy_model(), []
+
+    def work() -> None:
+        try:
+            train(model, toy_loss(model), Training(steps=5))
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert not failures
+    assert not torch.equal(weights(model), weights(toy_model()))
+
+
+def test_checkpoints_do_not_change_the_result(tmp_path: Path):
+    config = Toy()
+    plain, _ = run(tmp_path / "a", config)
+    model = toy_model()
+    with RunFolder.open(tmp_path / "b", config) as folder:
+        train(
+            model,
+            toy_loss(model),
+            config.training,
+            matrices=[model[2].weight],
+            folder=folder,
+            checkpoint_seconds=0.0,
+        )
+    assert torch.equal(weights(plain), weights(model))
