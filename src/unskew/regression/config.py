@@ -12,6 +12,7 @@ one `key=value` changes all of them alike.
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
+from pydantic.config import JsonDict
 
 from unskew.regression.priors import Continuous, Discrete, Mixture, Prior
 from unskew.regression.prompts import GeneratorKind
@@ -19,7 +20,7 @@ from unskew.regression.transformer import TransformerConfig
 from unskew.runs.config import Frozen
 from unskew.training.config import Adam, Training
 
-EXECUTION = {"execution": True}
+EXECUTION: JsonDict = {"execution": True}
 
 
 class Machine(Frozen):

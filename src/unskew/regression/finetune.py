@@ -13,7 +13,7 @@ from unskew.regression.config import Anchor, Finetune, LowRank, Plain, Replay
 from unskew.regression.measure import Case, answer, errors, mean_over
 from unskew.regression.priors import Continuous, Discrete, Mixture, philox, uniform
 from unskew.regression.prompts import PromptStream
-from unskew.regression.transformer import Transformer
+from unskew.regression.transformer import Matrices, Transformer
 from unskew.runs.folder import RunFolder
 from unskew.runs.progress import Task
 from unskew.statistics import mean_interval
@@ -173,7 +173,7 @@ def _freeze_but_low_rank(model: Transformer, rank: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed % 2**32)
     model.requires_grad_(False)
     for module in list(model.modules()):
-        if module.__class__.__name__ == "Matrices":
+        if isinstance(module, Matrices):
             change = _LowRankChange(module.weight, rank, generator)
             parametrize.register_parametrization(module, "weight", change)
 

@@ -190,7 +190,9 @@ def experiment(name: ExperimentName, config: Study, lab: Laboratory) -> "pd.Data
         case "task-inference":
             pair = lab.pairs(base, tuned)["continuous"]
             ratios = {
-                f: converge.ratio_to_bayes(alpha, lab.answers(base, f)[1.0], lab.cases[f]).estimate
+                f: float(
+                    converge.ratio_to_bayes(alpha, lab.answers(base, f)[1.0], lab.cases[f]).estimate
+                )
                 for f in FAMILIES
             }
             case = lab.cases["continuous"]

@@ -35,7 +35,7 @@ def train(
     matrices: Collection[nn.Parameter] = (),
     folder: RunFolder | None = None,
     task: Task | None = None,
-    watch: Callable[[int], Mapping[str, float]] | None = None,
+    watch: Callable[[int], Mapping[str, object]] | None = None,
     watch_at: Collection[int] = (),
     checkpoint_seconds: float = 20.0,
 ) -> None:

@@ -54,7 +54,7 @@ class MuonMatrices(torch.optim.Optimizer):
                 raise ValueError(f"Muon works on matrices; got a parameter of shape {(*p.shape,)}")
         super().__init__(params, {"lr": config.lr})
         self.config, self.dtype = config, dtype
-        shapes: dict[tuple[int, int], list[nn.Parameter]] = {}
+        shapes: dict[tuple[int, int], list[Tensor]] = {}
         for p in params:
             m, n = p.shape[-2:]
             shapes.setdefault((min(m, n), max(m, n)), []).append(p)
@@ -108,7 +108,7 @@ def build(
             hidden = [p for p in matrices if p.requires_grad]
             ids = {id(p) for p in hidden}
             rest = [p for p in trainable if id(p) not in ids]
-            both = [MuonMatrices(hidden, config)] if hidden else []
+            both: list[torch.optim.Optimizer] = [MuonMatrices(hidden, config)] if hidden else []
             return [*both, adam(rest, config.other)] if rest else both
 
 

@@ -140,7 +140,7 @@ def _split(
     on the first half of the prompts, parts reported on the second."""
     fit, report, counts = case.half(0), case.half(1), range(1, case.dim + 1)
     half = Predictors(*(Posterior(*(t[fit] for t in q)) for q in p))
-    skews = [fit_skew(a[fit], half, alpha, counts).estimate for a in (base, tuned)]
+    skews = [float(fit_skew(a[fit], half, alpha, counts).estimate) for a in (base, tuned)]
     total = (errors(tuned, case) - errors(base, case))[report]
     spans = [counts, range(1, case.counts)]
     shared = {"arm": "tuned", **labels}

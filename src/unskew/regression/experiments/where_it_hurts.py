@@ -41,7 +41,7 @@ def where_it_hurts(
     fit, report = case.half(0), case.half(1)
     p, inference = case.predictors(), range(1, case.dim + 1)
     first = type(p)(*(type(q)(*(t[fit] for t in q)) for q in p))
-    skews = [fit_skew(a[fit], first, alpha, inference).estimate for a in (base, tuned)]
+    skews = [float(fit_skew(a[fit], first, alpha, inference).estimate) for a in (base, tuned)]
     known = bool(np.isfinite(skews).all())
     observed = (errors(tuned, case) - errors(base, case))[report]
     likelihood = p.discrete.log_evidence.numpy()[report]
