@@ -99,8 +99,7 @@ def task_inference(note: str = "base within 1.1 x Bayes on both families") -> li
             for arm, level in (("base", 0.45), ("tuned", 0.8), ("bayes", 0.42)):
                 g = level * math.exp(-0.08 * k) / max(1.0, gamma)
                 rows.append(
-                    common
-                    | {"arm": arm, "metric": "g", "k": k, "gamma": gamma, **around(g, 0.015)}
+                    common | {"arm": arm, "metric": "g", "k": k, "gamma": gamma, **around(g, 0.015)}
                 )
     for at in [*({"k": k} for k in range(1, EXEMPLARS + 1)), {"span": INSIDE}]:
         for arm, skew in (("base", 1.9), ("tuned", 9.4)):

@@ -327,7 +327,7 @@ def conjugate(df: pd.DataFrame, alpha: float | None = None) -> alt.ConcatChart:
     if gamma is not None:
         name = f"fine-tuned, labels × {scale(gamma)}"
         parts.append((name, choose(errors, arm="tuned", gamma=gamma), BACK))
-    parts.append(("ridge, the ceiling", plain_rows[plain_rows["arm"] == "ridge"], REFERENCE))
+    parts.append(("ridge, the best possible", plain_rows[plain_rows["arm"] == "ridge"], REFERENCE))
     parts = [(name, found, colour) for name, found, colour in parts if not found.empty]
     if parts:
         panels.append(

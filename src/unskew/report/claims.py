@@ -163,8 +163,10 @@ def _rivals(table: pd.DataFrame | None) -> Claim:
         found = first(choose(rows, arm=name))
         verdicts.append("inconclusive" if found is None else _sign(found, +1))
         shown = "no comparison" if found is None else interval(found)
-        said.append(f"{story(name)} {shown}")
-    return Claim("task-inference", text, _all(verdicts), "how much worse: " + "; ".join(said))
+        said.append(f"{story(name)}: {shown}")
+    return Claim(
+        "task-inference", text, _all(verdicts), "excess distance to the answers. " + "; ".join(said)
+    )
 
 
 def _recovery(table: pd.DataFrame | None) -> Claim:
@@ -200,15 +202,16 @@ def _controls(table: pd.DataFrame | None) -> Claim:
         verdicts.append(_sign(first(choose(rows, arm=name)), -1))
         share = figure(pooled(table), metric="net_recovery", arm=name)
         shown = "no ratio" if share is None else interval(share, as_percent=True)
-        said.append(f"{control(name)} {shown}")
+        said.append(f"{control(name)}: {shown}")
     note = first(rows)
     margin = f" ({note.note})" if note is not None and note.note else ""
-    return Claim("conjugate", text, _all(verdicts), "net recovery: " + "; ".join(said) + margin)
+    return Claim("conjugate", text, _all(verdicts), "net recovery. " + "; ".join(said) + margin)
 
 
 def _all(verdicts: list[Verdict]) -> Verdict:
     """A claim about each of several holds when each does, and fails when one fails."""
-    for worst in ("did not hold", "inconclusive", "not run"):
+    order: tuple[Verdict, ...] = ("did not hold", "inconclusive", "not run")
+    for worst in order:
         if worst in verdicts:
             return worst
     return "held"

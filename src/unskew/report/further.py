@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
-from unskew.report.panels import ERROR, EXEMPLARS, Panel, beside, curves, dots, labelled, points
+from unskew.report.panels import (
+    ERROR,
+    EXEMPLARS,
+    Panel,
+    beside,
+    curves,
+    dots,
+    label,
+    labelled,
+    points,
+)
 from unskew.report.rows import choose, inside, per_k, settled
 from unskew.report.theme import BASE, OTHERS, TUNED
 from unskew.report.words import control, spoken
@@ -56,7 +66,7 @@ def controls(df: pd.DataFrame) -> alt.ConcatChart:
         )
     gains = choose(rows, metric="gain_continuous")
     if not gains.empty:
-        arms = list(dict.fromkeys(gains["name"]))
+        arms = list(dict.fromkeys(gains["name"].map(label)))
         panels.append(
             points(
                 labelled(gains, series=gains["name"]),
@@ -110,14 +120,18 @@ def protection(df: pd.DataFrame) -> alt.ConcatChart:
 
 def _by_arm(table: pd.DataFrame, column: str, axis: str, metric: str, log: bool) -> Panel:
     """One panel of curves over `column`, a colour for each arm in order of appearance."""
-    arms = list(dict.fromkeys(table["arm"]))
+    arms = list(dict.fromkeys(table["arm"].map(label)))
     colours = {arm: OTHERS[i % len(OTHERS)] for i, arm in enumerate(arms)}
     table = table[table[column].notna()]
     return curves(
         labelled(table, series=table["arm"]),
         colours,
         title=METRICS.get(metric) or metric,
-        x=alt.X(f"{column}:Q", title=axis, axis=alt.Axis(format="~s", grid=False)),
+        x=alt.X(
+            f"{column}:Q",
+            title=axis,
+            axis=alt.Axis(format=",d", tickMinStep=1, tickCount=10, grid=False),
+        ),
         y=ERROR if metric.startswith("excess") else metric,
         legend_columns=3,
         log=log,

@@ -9,7 +9,7 @@ connection at all. Labels and text from data are escaped (`markup`), and nothing
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -20,11 +20,13 @@ from unskew.report import theme
 from unskew.report.claims import Claim, claims
 from unskew.report.headline import Headline, conditional, headline
 from unskew.report.markup import Safe, el, embed_json, embed_text, join, script
+from unskew.report.remarks import remark
 from unskew.report.rows import choose, inside, pooled
 from unskew.report.sections import Section, sections
 from unskew.report.words import spoken
 
 if TYPE_CHECKING:
+    import altair as alt
     import pandas as pd
 
     from unskew.runs.folder import RunFolder
@@ -228,11 +230,12 @@ def _experiment(run: _Run, section: Section) -> Safe:
     table = run.tables[section.name]
     id = f"{run.key}-{section.name}"
     try:
-        spec = section.draw(table, run.alpha).to_dict()
+        spec = _spec(lambda: section.draw(table, run.alpha))
     except ValueError:
         figure = el("p", "The table holds no rows to draw.", class_="note")
     else:
         figure = _figure(id, spec, section.title)
+    said = remark(section.name, table, run.alpha)
     conditions = sorted({str(c) for c in table["conditional_on"].dropna().unique()})
     about = " ".join(["Bands and bars are 95% intervals.", *map(conditional, conditions)])
     return el(
@@ -240,10 +243,20 @@ def _experiment(run: _Run, section: Section) -> Safe:
         el("h2", section.title),
         el("p", section.caption, class_="lead"),
         figure,
+        el("p", said, class_="remark") if said else None,
         el("p", about, " ", _download(run, section.name, "Numbers (CSV)"), class_="foot"),
         class_="wrap experiment",
         id=id,
     )
+
+
+def _spec(draw: Callable[[], alt.ConcatChart]) -> dict[str, Any]:
+    """A chart as a specification. Tests check our charts against the schema; checking each part
+    again on every page would take half of the time that a page takes."""
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(False):
+        return draw().to_dict(validate=False)
 
 
 def _figure(id: str, spec: dict[str, Any], name: str) -> Safe:
@@ -321,7 +334,7 @@ def _observer(run: _Run) -> Safe | None:
     if not deltas or not gammas:
         return None
     skew, scale = sliders.start(table)
-    spec = sliders.observer(table, bind=False).to_dict()
+    spec = _spec(lambda: sliders.observer(table, bind=False))
     id = f"{run.key}-observer"
     title = "Try it: a predictor that is wrong only in its prior"
     state = {
@@ -405,12 +418,13 @@ def _means(table: pd.DataFrame, deltas: list[float], gammas: list[float]) -> dic
         return {"span": "", "error": None, "ridge": None}
     rows = choose(rows, span=span)
 
-    def triple(some: pd.DataFrame) -> list[float] | None:
-        return None if some.empty else [float(some.iloc[0][c]) for c in ("estimate", "low", "high")]
-
-    moving = choose(rows, arm="observer")
-    error = [[triple(choose(moving, delta=d, gamma=g)) for g in gammas] for d in deltas]
-    return {"span": spoken(span), "error": error, "ridge": triple(choose(rows, arm="ridge"))}
+    columns = ["arm", "delta", "gamma", "estimate", "low", "high"]
+    known = {
+        (arm, None if arm == "ridge" else (delta, gamma)): [estimate, low, high]
+        for arm, delta, gamma, estimate, low, high in rows[columns].itertuples(index=False)
+    }
+    error = [[known.get(("observer", (d, g))) for g in gammas] for d in deltas]
+    return {"span": spoken(span), "error": error, "ridge": known.get(("ridge", None))}
 
 
 def _absent(absent: list[Section], observer: bool) -> Safe | None:

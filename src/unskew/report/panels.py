@@ -48,11 +48,17 @@ def slim(table: pd.DataFrame, columns: Sequence[str]) -> alt.InlineData:
 
 
 def labelled(
-    table: pd.DataFrame, series: pd.Series | str, item: pd.Series | str | None = None
+    table: pd.DataFrame, series: pd.Series | str, item: pd.Series | None = None
 ) -> pd.DataFrame:
     """The table with what names a row's curve (`series`) and its place on a list (`item`)."""
     named = table.assign(series=series)
-    return named if item is None else named.assign(item=item)
+    named = named.assign(series=named["series"].map(label))
+    return named if item is None else named.assign(item=item.map(label))
+
+
+def label(text: str) -> str:
+    """A name from the data on one line: Vega cannot parse expressions with line separators."""
+    return " ".join(str(text).split())
 
 
 def tips(table: pd.DataFrame) -> list[alt.Tooltip]:
@@ -119,8 +125,11 @@ def log_axis(table: pd.DataFrame) -> tuple[alt.Scale, alt.Axis] | None:
         return None
     low, high = min(values), max(values)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [float(f"{m}e{d}") for d in decades for m in (1, 2, 5)]
-    ticks = [tick for tick in ticks if 0.9 * low <= tick <= 1.1 * high]
+    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        ticks = [float(f"{m}e{d}") for d in decades for m in steps]
+        ticks = [tick for tick in ticks if 0.95 * low <= tick <= 1.05 * high]
+        if len(ticks) >= 3:
+            break
     scale = alt.Scale(type="log", nice=False, domain=[low * 0.95, high * 1.05])
     return scale, alt.Axis(values=ticks, format="~g")
 
@@ -151,11 +160,11 @@ def curves(
         if x is not None
         else alt.X("k:Q", title=EXEMPLARS, axis=alt.Axis(tickMinStep=1, format="d", grid=False))
     )
-    label = f"{y}{suffix}"
+    axis_title = f"{y}{suffix}"
     present = {s: c for s, c in colours.items() if (table["series"] == s).any()}
     chart = alt.Chart().encode(
         x=along,
-        y=alt.Y("estimate:Q", title=label, scale=scale, axis=axis),
+        y=alt.Y("estimate:Q", title=axis_title, scale=scale, axis=axis),
         color=_colour(present, legend, legend_columns),
         detail="arm:N",
         tooltip=tips(table),
@@ -163,7 +172,7 @@ def curves(
     layers: list[alt.Chart] = [line_at(value) for value in marks]
     layers.append(
         chart.mark_area(opacity=0.16, strokeWidth=0).encode(
-            y=alt.Y("low:Q", title=label, scale=scale), y2="high:Q"
+            y=alt.Y("low:Q", title=axis_title, scale=scale), y2="high:Q"
         )
     )
     # A layer without rows would leave its scales without an extent, so only what is there.

@@ -62,6 +62,10 @@ def config(dark: bool = False) -> dict[str, Any]:
             "labelPadding": 6,
             "titlePadding": 10,
         },
+        # Points speak for their bars and bands: one label for each number is enough.
+        "rule": {"aria": False},
+        "area": {"aria": False},
+        "axisX": {"labelFlush": False},
         "title": {
             "color": ink,
             "subtitleColor": soft,

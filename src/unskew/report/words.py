@@ -60,7 +60,7 @@ def _shared(found: Figure, as_percent: bool) -> Callable[[float], str]:
     if math.isnan(reach) or reach == 0.0:
         return percent if as_percent else number
     size = math.floor(math.log10(reach))
-    decimals = -size + (1 if reach / 10**size < 3 else 0)
+    decimals = -size + (1 if reach / 10**size < 2.95 else 0)
     if not 0 <= decimals <= 6:
         decimals = min(6, max(0, decimals))
 

@@ -130,7 +130,7 @@
       text += " with this skew and these labels.";
       if (skewed) text += ` With plain labels it is ${short(skewed[0])};`;
       if (fair) text += ` without any skew ${short(fair[0])};`;
-      if (state.ridge) text += ` ridge regression, the ceiling, has ${short(state.ridge[0])}.`;
+      if (state.ridge) text += ` ridge regression, the best possible, has ${short(state.ridge[0])}.`;
       return text;
     }
 

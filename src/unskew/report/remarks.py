@@ -1,0 +1,70 @@
+"""One more sentence under some experiments: figures that the charts show but do not say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unskew.report.rows import Figure, at_alpha, choose, first, inside, pooled, settled, widest
+from unskew.report.words import interval, number, spoken
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def remark(name: str, table: pd.DataFrame, alpha: float | None = None) -> str | None:
+    """A sentence on the table of experiment `name`, from its rows only; None where there is none
+    to make."""
+    rows = settled(at_alpha(table, alpha))
+    match name:
+        case "task-inference":
+            return _parts(rows)
+        case "conjugate":
+            return _beyond(rows)
+        case _:
+            return None
+
+
+def _parts(rows: pd.DataFrame) -> str | None:
+    """How much of the rise is inference and how much ability."""
+    parts = pooled(choose(rows, metric=["total_rise", "inference_part", "ability_part"]))
+    span = inside(parts)
+    if span is None:
+        return None
+    parts = choose(parts, span=span)
+    total, inference, ability = (
+        first(choose(parts, metric=metric))
+        for metric in ("total_rise", "inference_part", "ability_part")
+    )
+    if total is None or inference is None or ability is None:
+        return "No skew could be fitted, so the rise cannot be split into its parts."
+    if not (total.known and inference.known and ability.known):
+        return "How the rise splits into inference and ability is inconclusive."
+    return (
+        f"Of the rise of {number(total.estimate)} ({spoken(span)}), wrong task inference makes "
+        f"{interval(inference)} and lost ability {interval(ability)}."
+    )
+
+
+def _beyond(rows: pd.DataFrame) -> str | None:
+    """What comes back beyond d exemplars, and what theory predicts for the same skew."""
+    shares = pooled(choose(rows, metric="net_recovery", arm=["tuned", "observer"]))
+    named = {inside(shares), widest(shares)}
+    others = [str(span) for span in shares["span"].dropna().unique() if span not in named]
+    if not others:
+        return None
+    found, theory = (
+        first(choose(shares, span=others[0], arm=arm)) for arm in ("tuned", "observer")
+    )
+    if found is None:
+        return None
+    about = spoken(others[0])
+    text = f"{about[0].upper()}{about[1:]}, {_share(found)} comes back"
+    if theory is not None:
+        text += f"; of an ideal observer with the same skew, {_share(theory)} would"
+    return text + "."
+
+
+def _share(found: Figure) -> str:
+    if not found.known:
+        return "an amount that is inconclusive"
+    return interval(found, as_percent=True)
