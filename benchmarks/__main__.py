@@ -1,0 +1,69 @@
+"""All comparisons in one run and one table: `python -m benchmarks`, or `make bench`.
+
+    python -m benchmarks [--budget 2400] [--out DIR]
+
+About 40 minutes on two idle cores: a minute for the Bayes predictors, then `--budget` seconds, of
+which three quarters go to the time to Bayes and the rest to steps per second. One thread for the
+Bayes predictors and the small networks of the time to Bayes, all cores for steps per second.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import which
+
+import torch
+
+from benchmarks import bayes, time_to_bayes, training
+from benchmarks.table import Line, keep, show
+
+
+def bayes_lines(rows: Sequence[bayes.Row]) -> list[Line]:
+    """The table of `benchmarks.bayes` in words."""
+    return [
+        Line(
+            "ridge at every prefix",
+            row.contender,
+            f"{row.milliseconds:.3g} ms",
+            f"{row.ratio:.1f}",
+            f"{row.threads} threads, largest difference {row.difference:.0e}",
+        )
+        for row in rows
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run everything; print the table, with --out write one Parquet file for each benchmark."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--budget", type=float, default=2400.0, help="seconds for the trainings")
+    parser.add_argument("--out", type=Path, help="folder for the Parquet files")
+    options = parser.parse_args(arguments)
+
+    cores = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        predictors = bayes.compare()
+        races = time_to_bayes.compare(budget=0.75 * options.budget)
+        torch.set_num_threads(cores)
+        # torch.compile needs a C++ compiler; without one the contender is left out.
+        compiled = which("c++") is not None
+        steps = [
+            row
+            for name, size in training.SIZES.items()
+            for row in training.compare(
+                name, size, compiled=compiled, budget=0.25 * options.budget / len(training.SIZES)
+            )
+        ]
+    finally:
+        torch.set_num_threads(cores)
+    print(show([*bayes_lines(predictors), *time_to_bayes.lines(races), *training.lines(steps)]))
+    if options.out:
+        keep(predictors, options.out / "bayes.parquet")
+        keep(races, options.out / "time_to_bayes.parquet")
+        keep(steps, options.out / "training.parquet")
+
+
+if __name__ == "__main__":
+    main()

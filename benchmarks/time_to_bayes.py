@@ -1,0 +1,311 @@
+"""Time to Bayes: seconds of training until a transformer is as good as ridge regression.
+
+    python -m benchmarks.time_to_bayes [--budget 1800] [--steps 4000] [--out time_to_bayes.parquet]
+
+Prior D_cont (tau = 1), d = 3, K = 12, sigma = 0.5. Target: at every exemplar count k = 0..K the
+excess risk is at most 1.1 times ridge's, in three evaluations running, one every 50 steps; the time
+is that of the first of the three. The contenders:
+
+    unskew       the demo's network and recipe: 4 layers of width 64, paired tokens, SwiGLU; Muon
+                 (0.01), batch 128, linear decay over the last 60% of `--steps` steps
+    tuned Adam   the same network, batch, length and decay; Adam with 100 steps of warm-up, learning
+                 rates of ADAM_GRID, each reported; the fastest is the one to compare with
+    Garg et al.  `benchmarks.garg`: GPT-2 of the same depth and width, interleaved tokens, Adam at
+                 1e-4, batch 64, no schedule; run to the target or to 20 times our time
+
+Only training steps are timed (data, loss, optimiser); evaluations stop the clock. They use the same
+8192 prompts for all, ridge's risk included, so the prompts' luck cancels: where a model misses
+ridge by a tenth of its risk, the ratio's standard error is 2 sqrt(0.1 / 8192) = 0.7%, more only as
+far as errors have heavier tails than normal ones. At k = 0 there is nothing to learn from; ridge
+answers 0, and so must the model.
+
+Whoever stops before the target is censored: its seconds, and its ratio, are lower bounds for this
+recipe, shown as "> x" with the reason. `--budget` bounds the whole, evaluations included: at most
+30% for ours, 30% for the grid, the rest for Garg's.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.garg import BATCH as GARG_BATCH
+from benchmarks.garg import LEARNING_RATE, GargModel, GargTraining
+from benchmarks.table import Line, keep, show
+from unskew.errors import UserError
+from unskew.regression import Continuous, PromptStream, ridge
+from unskew.regression.fit import squared_error
+from unskew.regression.transformer import Transformer, TransformerConfig
+from unskew.training import Adam, Muon, Training, train
+
+TARGET, RUNNING, MULTIPLE = 1.1, 3, 20.0
+ADAM_GRID = (5e-4, 1e-3, 2e-3, 4e-3)
+OURS, ADAM, GARG = "unskew", "tuned Adam", "Garg et al."
+
+
+class Setting(NamedTuple):
+    """World, network, length of training and evaluation."""
+
+    dim: int = 3
+    exemplars: int = 12
+    sigma: float = 0.5
+    layers: int = 4
+    heads: int = 2
+    width: int = 64
+    batch: int = 128
+    garg_batch: int = GARG_BATCH
+    steps: int = 4000
+    every: int = 50  # steps between evaluations
+    prompts: int = 8192
+    target: float = TARGET
+
+
+DEFAULT = Setting()
+
+
+class Row(NamedTuple):
+    """One training. seconds, steps: to the target, or to where it was stopped (`reached` false).
+    worst, worst_k: largest ratio to ridge at the last evaluation (NaN if there was none), and its
+    exemplar count. ratio: seconds over ours, a lower bound where not reached, NaN where ours did
+    not reach the target itself."""
+
+    contender: str
+    lr: float
+    batch: int
+    threads: int
+    reached: bool
+    stopped_by: str
+    seconds: float
+    steps: int
+    ms_per_step: float
+    worst: float
+    worst_k: int | None
+    ratio: float
+
+
+class Finished(Exception):  # noqa: N818 - the race is over, nothing went wrong
+    """Raised between two steps to end a training."""
+
+
+class Examination:
+    """Fixed prompts and ridge's excess risk on them: `worst(model)` is what the target is about."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.prompts = stream(setting, "evaluate").batch(0, setting.prompts)
+        self.ridge = self._risk(
+            ridge(self.prompts.x.double(), self.prompts.y.double(), setting.sigma, 1.0).prediction
+        )
+
+    def _risk(self, prediction: Tensor) -> Tensor:
+        return (prediction.double() - self.prompts.clean.double()).square().mean(0)
+
+    @torch.no_grad()
+    def worst(self, model: nn.Module) -> tuple[float, int]:
+        """Largest ratio of the model's excess risk to ridge's over all k, and that k."""
+        model.eval()
+        x, y = self.prompts.x.split(2048), self.prompts.y.split(2048)
+        ratio = self._risk(torch.cat([model(a, b) for a, b in zip(x, y, strict=True)])) / self.ridge
+        model.train()
+        k = int(ratio.argmax())
+        return float(ratio[k]), k
+
+
+class Race:
+    """The clock of one training: call `between(step)` between any two steps.
+
+    Args:
+        limit: training seconds after which to stop, and what to call that.
+        deadline: time.monotonic() after which to stop.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        examination: Examination,
+        setting: Setting,
+        limit: tuple[float, str],
+        deadline: float,
+    ) -> None:
+        self.model, self.examination, self.setting = model, examination, setting
+        self.limit, self.deadline = limit, deadline
+        self.seconds, self.steps, self.passed = 0.0, 0, 0
+        self.entered = (math.nan, 0)  # seconds and steps at the first of the passed evaluations
+        self.worst, self.worst_k = math.nan, None
+        self.stopped_by = "end of its schedule"
+        self._started: float | None = None
+
+    def between(self, step: int) -> None:
+        """Stop the clock, look at the model where due, and start the clock again.
+
+        Raises: Finished at the target, the limit or the deadline.
+        """
+        if self._started is not None:
+            self.seconds += time.perf_counter() - self._started
+        self.steps = step
+        if step and step % self.setting.every == 0:
+            self._look()
+        if self.passed == RUNNING:
+            self.stopped_by = "target"
+            raise Finished
+        if self.passed == 0 and self.seconds >= self.limit[0]:  # else: let it confirm
+            self.stopped_by = self.limit[1]
+            raise Finished
+        if time.monotonic() > self.deadline:
+            self.stopped_by = "budget"
+            raise Finished
+        self._started = time.perf_counter()
+
+    def _look(self) -> None:
+        self.worst, self.worst_k = self.examination.worst(self.model)
+        if not self.worst <= self.setting.target:
+            self.passed = 0
+            return
+        if self.passed == 0:
+            self.entered = (self.seconds, self.steps)
+        self.passed += 1
+
+    def row(self, contender: str, lr: float, batch: int) -> Row:
+        """What came of it, without the ratio to ours."""
+        reached = self.stopped_by == "target"
+        seconds, steps = self.entered if reached else (self.seconds, self.steps)
+        return Row(
+            contender,
+            lr,
+            batch,
+            torch.get_num_threads(),
+            reached,
+            self.stopped_by,
+            seconds,
+            steps,
+            1e3 * self.seconds / self.steps if self.steps else math.nan,
+            self.worst,
+            self.worst_k,
+            math.nan,
+        )
+
+
+def stream(setting: Setting, name: str) -> PromptStream:
+    """D_cont prompts of the setting."""
+    return PromptStream(Continuous(), setting.dim, setting.exemplars, setting.sigma, 0, name)
+
+
+def run_ours(
+    contender: str,
+    optimiser: Adam | Muon,
+    warmup: int,
+    setting: Setting,
+    examination: Examination,
+    limit: tuple[float, str],
+    deadline: float,
+) -> Row:
+    """Our network and loop with `optimiser`, decaying over the last 60% of setting.steps."""
+    shape = {"layers": setting.layers, "heads": setting.heads, "width": setting.width}
+    config = TransformerConfig(**shape, layout="paired", block="swiglu")
+    model = Transformer(config, setting.dim, setting.exemplars)
+    model.initialise(torch.Generator().manual_seed(0))
+    loss = squared_error(model, stream(setting, "train"), setting.batch, None, "cpu")
+    recipe = Training(
+        steps=setting.steps, batch=setting.batch, optimiser=optimiser, warmup=warmup, decay=0.6
+    )
+    race = Race(model, examination, setting, limit, deadline)
+
+    def timed(step: int) -> Tensor:
+        race.between(step)
+        return loss(step)
+
+    try:
+        train(model, timed, recipe, matrices=model.matrices())
+        race.between(setting.steps)
+    except Finished:
+        pass
+    except UserError:  # the loop's guard: the loss exploded at this learning rate
+        race.stopped_by = "divergence"
+    return race.row(contender, optimiser.lr, setting.batch)
+
+
+def run_garg(
+    setting: Setting, examination: Examination, limit: tuple[float, str], deadline: float
+) -> Row:
+    """Garg et al.'s build and recipe, for as long as it may."""
+    points = setting.exemplars + 1
+    with torch.random.fork_rng(devices=[]):  # its initial weights come from torch's global state
+        torch.manual_seed(0)
+        model = GargModel(setting.dim, points, setting.layers, setting.heads, setting.width)
+    training = GargTraining(model, setting.dim, points, setting.sigma, setting.garg_batch)
+    race = Race(model, examination, setting, limit, deadline)
+    step = 0
+    try:
+        while True:
+            race.between(step)
+            training.step()
+            step += 1
+    except Finished:
+        return race.row(GARG, LEARNING_RATE, setting.garg_batch)
+
+
+def compare(
+    setting: Setting = DEFAULT, budget: float = 1800.0, grid: Sequence[float] = ADAM_GRID
+) -> list[Row]:
+    """Ours, then the grid of Adam, then Garg's, within about `budget` seconds in all."""
+    start = time.monotonic()
+    examination = Examination(setting)
+    never = (math.inf, "")
+    mine = run_ours(OURS, Muon(), 0, setting, examination, never, start + 0.3 * budget)
+    limit = (MULTIPLE * mine.seconds, f"{MULTIPLE:g} x ours") if mine.reached else never
+    rows, now = [mine], time.monotonic()
+    slowest = limit  # no learning rate need run for longer than the best so far has taken
+    for i, lr in enumerate(grid):
+        share = 0.3 * budget * (i + 1) / len(grid)
+        row = run_ours(ADAM, Adam(lr=lr), 100, setting, examination, slowest, now + share)
+        if row.reached:
+            slowest = min(slowest, (row.seconds, "a faster learning rate"))
+        rows.append(row)
+    rows.append(run_garg(setting, examination, limit, start + budget))
+    known = mine.seconds if mine.reached else math.nan
+    return [row._replace(ratio=row.seconds / known) for row in rows]
+
+
+def lines(rows: Sequence[Row]) -> list[Line]:
+    """The table in words."""
+    found = []
+    for row in rows:
+        sign = "" if row.reached else "> "
+        remark = f"{row.steps} steps of {row.ms_per_step:.1f} ms, batch {row.batch}"
+        if not row.reached:
+            remark += f"; censored by {row.stopped_by}"
+            if row.worst_k is not None:
+                remark += f", {row.worst:.2f} x ridge at k = {row.worst_k}"
+        found.append(
+            Line(
+                "time to Bayes",
+                f"{row.contender}, lr {row.lr:g}",
+                f"{sign}{row.seconds:.1f} s",
+                f"{sign}{row.ratio:.2f}" if math.isfinite(row.ratio) else "unknown",
+                remark,
+            )
+        )
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table; with --out write it as Parquet."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--budget", type=float, default=1800.0, help="seconds for everything")
+    parser.add_argument("--steps", type=int, default=DEFAULT.steps, help="length of the schedule")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="Parquet file to write")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    rows = compare(Setting(steps=options.steps), options.budget)
+    print(show(lines(rows)))
+    if options.out:
+        keep(rows, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The benchmarks of training, at toy sizes: they run, their tables are whole, and what they say of
+reaching the target, FLOPs and equal networks is right. Nothing here depends on how fast it goes."""
+
+import importlib
+import math
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch):
+    """Import a module of benchmarks/, which is not part of the package."""
+    monkeypatch.syspath_prepend(str(ROOT))
+
+    def load(name: str) -> ModuleType:
+        return importlib.import_module(f"benchmarks.{name}")
+
+    return load
+
+
+def tiny_size(training: ModuleType):
+    return training.Size(layers=2, heads=2, width=16, dim=3, exemplars=4, batch=4, block=2)
+
+
+def tiny_setting(races: ModuleType, target: float):
+    return races.Setting(
+        dim=2, exemplars=3, layers=1, heads=1, width=8, batch=4, garg_batch=4, steps=12, every=2,
+        prompts=64, target=target,
+    )  # fmt: skip
+
+
+def test_training_rows(
+    benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    training = benchmark("training")
+    monkeypatch.setattr(training, "SIZES", {"tiny": tiny_size(training)})
+    out = tmp_path / "kept" / "training.parquet"
+    training.main(["--turns", "2", "--dim", "2", "--out", str(out)])
+    table = pd.read_parquet(out).set_index("contender")
+    steps = [training.OURS, training.GARG, training.GARG_2022, training.OWN]
+    assert list(table.index) == [*steps, training.MUON, training.TORCH_MUON]
+    assert (table.loc[[training.OURS, training.MUON], "ratio"] == 1).all()
+    assert (table["per_second"] > 0).all()
+    assert (table["turns"] == 2).all()
+    assert (table["ratio_low"] <= table["ratio"]).all()
+    assert (table["ratio"] <= table["ratio_high"]).all()
+    assert (table.loc[steps, "matmul_share"] > 0).all()
+    printed = capsys.readouterr().out
+    assert all(str(contender) in printed for contender in table.index)
+
+
+def test_no_turn_begins_after_the_deadline_but_one_is_timed(benchmark):
+    training = benchmark("training")
+    ran: list[int] = []
+    contender = training.Contender(ran.append, 1.0)
+    (row,) = training.take_turns("x", "y", {"z": contender}, 3, 5, time.monotonic() - 1, matmul=8)
+    assert row.turns == 1
+    assert ran == [3, 3]  # one block to warm up, one timed
+
+
+def test_flops_of_a_linear_layer(benchmark):
+    training = benchmark("training")
+
+    class Linear(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1, 5))
+
+        def forward(self, x, y):
+            return (x @ self.weight.T)[..., 0]
+
+    x, y = torch.ones(7, 5), torch.ones(7)
+    # forward, and the gradient of the weight: 2 x 7 x 5 each; the input needs no gradient
+    assert training.flops(Linear(), x, y) == 2 * 2 * 7 * 5
+
+
+def test_another_network_is_not_taken_for_the_same(benchmark, monkeypatch: pytest.MonkeyPatch):
+    training = benchmark("training")
+    size = tiny_size(training)
+    twin, _ = training.ours(size)
+    training.garg(size, "sdpa", twin)
+    monkeypatch.setattr(training, "copy_weights", lambda ours, theirs: None)
+    with pytest.raises(AssertionError, match="differs from ours"):
+        training.garg(size, "sdpa", twin)
+
+
+def test_a_target_that_all_reach(benchmark):
+    races = benchmark("time_to_bayes")
+    rows = races.compare(tiny_setting(races, target=1e9), budget=120, grid=(1e-3,))
+    assert [r.contender for r in rows] == [races.OURS, races.ADAM, races.GARG]
+    assert rows[0].ratio == 1
+    for row in rows:
+        assert row.reached
+        assert row.steps == 2  # the first of the three evaluations
+        assert row.seconds > 0
+        assert 0 < row.worst <= 1e9
+    assert ">" not in races.show(races.lines(rows))
+
+
+def test_a_target_that_nobody_reaches(benchmark, monkeypatch: pytest.MonkeyPatch):
+    races = benchmark("time_to_bayes")
+    setting = tiny_setting(races, target=0.0)
+    examination = races.Examination(setting)
+    never, deadline = (math.inf, ""), time.monotonic() + 60
+    mine = races.run_ours(races.OURS, races.Muon(), 0, setting, examination, never, deadline)
+    assert not mine.reached
+    assert mine.stopped_by == "end of its schedule"
+    assert mine.steps == setting.steps
+    theirs = races.run_garg(setting, examination, (mine.seconds, "the limit"), deadline)
+    assert not theirs.reached
+    assert theirs.stopped_by == "the limit"
+    assert theirs.seconds >= mine.seconds
+    late = races.run_garg(setting, examination, never, time.monotonic() - 1)
+    assert (late.stopped_by, late.steps) == ("budget", 0)
+    assert math.isnan(late.ms_per_step)
+    printed = races.show(races.lines([mine, theirs, late]))
+    assert printed.count("censored by") == 3
+    assert printed.count("unknown") == 3  # no ratio without our own time
+
+
+def test_the_target_is_every_exemplar_count(benchmark):
+    races = benchmark("time_to_bayes")
+    examination = races.Examination(tiny_setting(races, target=1.1))
+
+    class Off(nn.Module):
+        """Ridge, but off by a constant at one exemplar count."""
+
+        def __init__(self, k: int, by: float):
+            super().__init__()
+            self.k, self.by = k, by
+
+        def forward(self, x, y):
+            prediction = races.ridge(x.double(), y.double(), 0.5, 1.0).prediction.clone()
+            prediction[:, self.k] += self.by
+            return prediction
+
+    assert examination.worst(Off(0, 0.0))[0] == pytest.approx(1.0)
+    for k in (0, 3):
+        worst, where = examination.worst(Off(k, 3.0))
+        assert (worst > 1.1, where) == (True, k)
+
+
+def test_all_in_one_table(
+    benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    everything = benchmark("__main__")
+    threads = torch.get_num_threads()
+    training, races, bayes = (benchmark(n) for n in ("training", "time_to_bayes", "bayes"))
+    small = bayes.compare(batch=4, exemplars=3, dim=2, n=3, repeats=1)
+    monkeypatch.setattr(bayes, "compare", lambda: small)
+    race, compare = races.compare, training.compare
+    monkeypatch.setattr(
+        races, "compare", lambda budget: race(tiny_setting(races, 1e9), budget, (1e-3,))
+    )
+    monkeypatch.setattr(training, "SIZES", {"tiny": tiny_size(training)})
+    monkeypatch.setattr(
+        training,
+        "compare",
+        lambda name, size, compiled, budget: compare(name, size, 1, False, budget, matmul=64),
+    )
+    everything.main(["--budget", "60", "--out", str(tmp_path)])
+    assert torch.get_num_threads() == threads
+    printed = capsys.readouterr().out
+    for name in ("bayes", "time_to_bayes", "training"):
+        for contender in pd.read_parquet(tmp_path / f"{name}.parquet")["contender"]:
+            assert contender in printed
