@@ -122,6 +122,23 @@ def test_alphas_are_kept_apart() -> None:
     assert set(at_alpha(both, None)["alpha"].dropna()) == {0.5}
 
 
+def test_controls_are_those_tested_to_recover_nothing() -> None:
+    spec = charts.conjugate(table("conjugate")).to_dict()
+    panels = {panel["title"]["text"]: panel for panel in spec["concat"]}
+    data = panels["Controls: these should recover nothing"]["data"]["name"]
+    shown = {row["item"] for row in _rows(spec["datasets"][data])}
+    assert shown == {"labels × −1", "labels × 0.5", "rotated inputs", "reordered exemplars"}
+    assert "Change of error by fine-tuning on other data" in panels
+
+
+def test_ratios_only_where_trained() -> None:
+    spec = charts.converge(table("converge")).to_dict()
+    data = spec["concat"][-1]["data"]["name"]
+    ratios = [row["estimate"] for row in _rows(spec["datasets"][data])]
+    assert len(ratios) == 8
+    assert max(ratios) < 2
+
+
 def test_rows_for_training_seeds_go_before_single_seeds() -> None:
     rows = [{"experiment": "converge", **row} for row in converge()]
     across = [{**row, "conditional_on": "training seeds", **around(5.0, 0.5)} for row in rows]

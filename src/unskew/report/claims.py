@@ -97,10 +97,14 @@ def _converged(table: pd.DataFrame | None) -> Claim:
     found = []
     for index in range(len(rows)):
         row, one = rows.iloc[index], first(rows.iloc[index : index + 1])
+        family = "D_cont" if str(row["metric"]).endswith("continuous") else "D_disc"
+        if row["alpha"] == {"D_cont": 1.0, "D_disc": 0.0}[family]:
+            continue  # never trained on such prompts: there is no optimum to converge to
         if one is None or not one.known:
             return Claim("converge", text, "inconclusive", "a ratio is null in the table")
-        family = "D_cont" if str(row["metric"]).endswith("continuous") else "D_disc"
         found.append((one, f"trained with α = {row['alpha']:g}, on {family}"))
+    if not found:
+        return Claim("converge", text, "not run", "")
     worst, where = max(found, key=lambda pair: pair[0].estimate)
     close = sum(one.estimate <= CLOSE_TO_BAYES for one, _ in found)
     evidence = (

@@ -48,10 +48,15 @@ def diversity(df: pd.DataFrame) -> alt.ConcatChart:
 
 def controls(df: pd.DataFrame) -> alt.ConcatChart:
     """Fine-tunings on other data: what each does to both errors, and what scaling gains there."""
-    rows = settled(df)
+    return beside(other_finetunings(df), columns=2)
+
+
+def other_finetunings(df: pd.DataFrame) -> list[Panel]:
+    """The panels of `controls`, from any table that holds its rows."""
+    rows = settled(df[df["arm"].str.startswith("control:")])
     rows = rows[rows["estimate"].notna()]
     rows = rows.assign(name=rows["arm"].map(control))
-    panels = []
+    panels: list[Panel] = []
     rises = choose(rows, metric=["rise_continuous", "rise_discrete"])
     if not rises.empty:
         names = {"rise_continuous": "on D_cont", "rise_discrete": "on D_disc"}
@@ -78,7 +83,7 @@ def controls(df: pd.DataFrame) -> alt.ConcatChart:
                 joined=True,
             )
         )
-    return beside(panels, columns=2)
+    return panels
 
 
 def length(df: pd.DataFrame) -> alt.ConcatChart:

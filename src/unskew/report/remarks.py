@@ -19,7 +19,8 @@ def remark(name: str, table: pd.DataFrame, alpha: float | None = None) -> str | 
         case "task-inference":
             return _parts(rows)
         case "conjugate":
-            return _beyond(rows)
+            said = [_beyond(rows), _cost(rows)]
+            return " ".join(one for one in said if one is not None) or None
         case _:
             return None
 
@@ -62,6 +63,17 @@ def _beyond(rows: pd.DataFrame) -> str | None:
     if theory is not None:
         text += f"; of an ideal observer with the same skew, {_share(theory)} would"
     return text + "."
+
+
+def _cost(rows: pd.DataFrame) -> str | None:
+    """What scaling costs where the fine-tuning is right: on prompts of its own tasks."""
+    found = first(choose(rows, metric="cost_discrete"))
+    if found is None:
+        return None
+    return (
+        "On prompts of the fine-tuning tasks themselves the same scaling changes the error by "
+        f"{interval(found)}."
+    )
 
 
 def _share(found: Figure) -> str:

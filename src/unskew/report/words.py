@@ -99,6 +99,10 @@ CONTROLS = {
     "gamma=0.5": "labels × 0.5",
     "rotated-x": "rotated inputs",
     "permuted-exemplars": "reordered exemplars",
+    "finetuned-on-mix": "tuned on the same mixture",
+    "finetuned-on-continuous": "tuned on D_cont",
+    "finetuned-on-other-tasks": "tuned on other few tasks",
+    "alpha-0-base": "base that never saw D_disc",
 }
 
 
