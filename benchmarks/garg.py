@@ -44,7 +44,8 @@ class GargModel(nn.Module):
             embd_pdrop=0.0,
             attn_pdrop=0.0,
             use_cache=False,
-            attn_implementation=attention,
+            # every configuration there takes it through **kwargs, which the types do not show
+            attn_implementation=attention,  # pyright: ignore[reportCallIssue]
         )
         self.read_in = nn.Linear(dim, width)
         self.backbone = GPT2Model(config)

@@ -204,8 +204,13 @@ def run_ours(
     deadline: float,
 ) -> Row:
     """Our network and loop with `optimiser`, decaying over the last 60% of setting.steps."""
-    shape = {"layers": setting.layers, "heads": setting.heads, "width": setting.width}
-    config = TransformerConfig(**shape, layout="paired", block="swiglu")
+    config = TransformerConfig(
+        layers=setting.layers,
+        heads=setting.heads,
+        width=setting.width,
+        layout="paired",
+        block="swiglu",
+    )
     model = Transformer(config, setting.dim, setting.exemplars)
     model.initialise(torch.Generator().manual_seed(0))
     loss = squared_error(model, stream(setting, "train"), setting.batch, None, "cpu")

@@ -99,14 +99,30 @@ def flops(model: nn.Module, x: Tensor, y: Tensor) -> float:
     return counter.get_total_flops()
 
 
+def own_network(size: Size) -> TransformerConfig:
+    """The kind of network that the laboratory trains by default."""
+    return TransformerConfig(
+        layers=size.layers,
+        heads=size.heads,
+        width=size.width,
+        layout="paired",
+        block="swiglu",
+    )
+
+
 def ours(size: Size, own: bool = False, compiled: bool = False) -> tuple[Transformer, Contender]:
     """Our model and loop; `own`: the laboratory's default network and optimiser instead."""
-    shape = {"layers": size.layers, "heads": size.heads, "width": size.width}
     if own:
-        config = TransformerConfig(**shape, layout="paired", block="swiglu")
+        config = own_network(size)
         recipe = Training(batch=size.batch, optimiser=Muon(), decay=0.0)
     else:
-        config = TransformerConfig(**shape, layout="interleaved", block="gpt2")
+        config = TransformerConfig(
+            layers=size.layers,
+            heads=size.heads,
+            width=size.width,
+            layout="interleaved",
+            block="gpt2",
+        )
         recipe = Training(
             batch=size.batch,
             optimiser=Adam(lr=LEARNING_RATE),
@@ -159,10 +175,8 @@ def garg(size: Size, attention: str, twin: Transformer) -> Contender:
 
 def muons(size: Size) -> dict[str, Contender]:
     """One optimiser step of the hidden matrices of the laboratory's network, the same gradients."""
-    shape = {"layers": size.layers, "heads": size.heads, "width": size.width}
-    config = TransformerConfig(**shape, layout="paired", block="swiglu")
     generator = torch.Generator().manual_seed(0)
-    model = Transformer(config, size.dim, size.exemplars).initialise(generator)
+    model = Transformer(own_network(size), size.dim, size.exemplars).initialise(generator)
     stacks = model.matrices()
     for p in stacks:
         p.grad = torch.randn(p.shape, generator=generator)
