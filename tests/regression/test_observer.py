@@ -98,4 +98,5 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(UserError, match="scaled by 0"):
         observer(**SMALL, gammas=(0.0, 1.0))
     with pytest.raises(UserError, match="at least 2 prompts"):
-        observer(**(SMALL | {"prompts": 1}))
+        few: dict[str, Any] = SMALL | {"prompts": 1}
+        observer(**few)

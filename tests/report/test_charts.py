@@ -122,6 +122,20 @@ def test_alphas_are_kept_apart() -> None:
     assert set(at_alpha(both, None)["alpha"].dropna()) == {0.5}
 
 
+def test_bars_beyond_any_share_are_cut_and_it_is_said() -> None:
+    def recovery(half: float) -> dict[str, Any]:
+        panels = charts.conjugate(table("conjugate", recovery=(0.6, half))).to_dict()["concat"]
+        [panel] = [p for p in panels if p["title"]["text"] == "Net recovery"]
+        return panel
+
+    wild, calm = recovery(40.0), recovery(0.1)
+    assert "go on" in wild["title"]["subtitle"]
+    assert "go on" not in calm["title"]["subtitle"]
+    rule, dot = wild["layer"][-2:]
+    assert rule["encoding"]["y"]["scale"]["domain"] == [-1.0, 2.0]
+    assert rule["mark"]["clip"] is dot["mark"]["clip"] is True
+
+
 def test_controls_are_those_tested_to_recover_nothing() -> None:
     spec = charts.conjugate(table("conjugate")).to_dict()
     panels = {panel["title"]["text"]: panel for panel in spec["concat"]}

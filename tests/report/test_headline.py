@@ -57,6 +57,7 @@ def test_headline_of_the_whole_story() -> None:
         ({"rise": (-0.05, 0.02)}, "Fine-tuning lowered the error on other tasks by 5.0%"),
         ({"rise": (0.01, 0.02)}, "by an amount that cannot be told from 0"),
         ({"rise": (0.01, 0.02)}, "with no clear rise, there is nothing to bring back"),
+        ({"rise": (0.01, 0.02), "recovery": None}, "with no clear rise, there is nothing to"),
         (
             {"recovery": None},
             "how much of that comes back when the labels are multiplied by 2 is inc",
@@ -133,9 +134,10 @@ RATIO = {"metric": "ratio_to_bayes_discrete"}
         ("task-inference", SHRUNK, {"low": -1.0}, "foretells", OPEN),
         ("task-inference", SHRUNK, {"low": -1.0, "high": -0.5}, "foretells", FAILED),
         ("conjugate", FLOOR, {"low": -0.01}, "more than 40%", OPEN),
-        ("conjugate", FLOOR, {"estimate": -0.1, "low": -0.3}, "more than 40%", FAILED),
+        ("conjugate", FLOOR, {"estimate": -0.1, "low": -0.15}, "more than 40%", FAILED),
+        ("conjugate", FLOOR, {"estimate": -0.1, "low": -0.3}, "more than 40%", OPEN),
         ("conjugate", ROTATED, {"high": 0.02}, "nothing back", OPEN),
-        ("conjugate", ROTATED, {"estimate": 0.1, "high": 0.2}, "nothing back", FAILED),
+        ("conjugate", ROTATED, {"estimate": 0.15, "high": 0.2}, "nothing back", FAILED),
     ],
 )
 def test_each_verdict(

@@ -40,6 +40,7 @@ def run(
     root: Path,
     tables: Mapping[str, pd.DataFrame],
     finish: bool = True,
+    headline: str | None = None,
     **config: Any,
 ) -> RunFolder:
     """A run folder with these tables, finished or not."""
@@ -47,7 +48,7 @@ def run(
         for name, df in tables.items():
             folder.write_table(name, df)
         if finish:
-            folder.finish()
+            folder.finish({"headline": headline} if headline else None)
     return folder
 
 
@@ -203,7 +204,15 @@ def test_what_was_not_run_is_said(tmp_path: Path) -> None:
 
 def test_a_run_without_tables_has_a_page_too(tmp_path: Path) -> None:
     seen = Page(page.write([run(tmp_path, {})], tmp_path / "p.html").read_text(encoding="utf-8"))
-    assert seen.text.count("– not run") == 8
+    assert "None of the claims can be read from this run" in seen.text
+    assert "No experiment on fine-tuning has been run yet" in seen.text
+
+
+def test_a_run_without_main_finetuning_keeps_its_own_headline(tmp_path: Path) -> None:
+    folder = run(tmp_path, {"controls": table("controls")}, headline="8 fine-tunings compared")
+    seen = Page(page.write([folder], tmp_path / "p.html").read_text(encoding="utf-8"))
+    assert "8 fine-tunings compared." in seen.text
+    assert "Controls: fine-tuning on something else" in seen.text
 
 
 def test_an_unfinished_run_says_so(tmp_path: Path, full: str) -> None:

@@ -164,13 +164,15 @@ def task_inference(df: pd.DataFrame, alpha: float | None = None) -> alt.ConcatCh
     skews = per_k(choose(rows, metric="skew", arm=["base", "tuned"]))
     if skews["estimate"].notna().any():
         panels.append(
-            curves(
+            points(
                 labelled(skews, series=skews["arm"].map(names)),
                 colours,
-                title="Skew that explains the answers best",
-                subtitle="0: the prior it was trained with",
+                x=alt.X("k:O", title=EXEMPLARS, axis=alt.Axis(labelAngle=0)),
                 y="nats",
+                title="Skew that explains the answers best",
+                subtitle="0: the prior it was trained with; left out where none fits",
                 marks=(0.0,),
+                joined=True,
             )
         )
     stories = choose(rows, metric="held_out_error")
@@ -257,6 +259,7 @@ def conjugate(df: pd.DataFrame, alpha: float | None = None) -> alt.ConcatChart:
                 y="share of the rise that comes back",
                 title="Net recovery",
                 subtitle="1: all of it; left out where the rise may be 0",
+                within=(-1.0, 2.0),
                 marks=(0.0, 1.0),
                 percent=True,
             )

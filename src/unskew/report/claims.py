@@ -61,12 +61,14 @@ def _sign(found: Figure | None, side: int) -> Verdict:
         return "not run"
     if not found.known:
         return "inconclusive"
-    right, wrong = (found.above, found.below) if side > 0 else (found.below, found.above)
-    if right:
-        return "held"
-    one_sided = math.isnan(found.high if side > 0 else found.low)
-    if wrong or (one_sided and side * found.estimate <= 0):
-        return "did not hold"
+    low, high = found.low, found.high
+    # A one-sided t bound lies as far from the estimate as the bound of the other side would.
+    low = 2 * found.estimate - high if math.isnan(low) else low
+    high = 2 * found.estimate - low if math.isnan(high) else high
+    if low > 0:
+        return "held" if side > 0 else "did not hold"
+    if high < 0:
+        return "held" if side < 0 else "did not hold"
     return "inconclusive"
 
 

@@ -113,13 +113,12 @@ def _back(read: _Read) -> tuple[str, Tile] | None:
     how = "when the labels are scaled"
     if read.gamma is not None:
         how = f"when the labels are multiplied by {scale(read.gamma)}"
-    detail = bounds(back, True)
-    if not back.known:
-        tile = Tile("?", f"comes back {how}", detail, "back")
-        return f"how much of that comes back {how} is inconclusive", tile
-    tile = Tile(percent(back.estimate), f"of that comes back {how}", detail, "back")
-    if read.rise is not None and not read.rise.above:
+    value = percent(back.estimate) if back.known else "?"
+    tile = Tile(value, f"of that comes back {how}", bounds(back, True), "back")
+    if read.rise is not None and read.rise.known and not read.rise.above:
         return f"with no clear rise, there is nothing to bring back {how}", tile
+    if not back.known:
+        return f"how much of that comes back {how} is inconclusive", tile
     if back.above:
         return f"{percent(back.estimate)} of that comes back {how}", tile
     if back.below:

@@ -53,6 +53,10 @@ def _read(folder: RunFolder, key: str) -> Shown:
     environment = folder.path / "environment.json"
     alpha = folder.config.get("alpha")
     alpha = float(alpha) if isinstance(alpha, int | float) else None
+    head = headline(tables, alpha)
+    if not head.tiles and folder.finished and (own := folder.extra.get("headline")):
+        # A run that holds no main fine-tuning (comparisons, say) knows better what it is.
+        head = head._replace(sentence=str(own))
     return Shown(
         key=key,
         id=folder.id,
@@ -61,7 +65,7 @@ def _read(folder: RunFolder, key: str) -> Shown:
         finished=folder.finished,
         tables=tables,
         alpha=alpha,
-        head=headline(tables, alpha),
+        head=head,
         claims=claims(tables, alpha),
     )
 
@@ -179,6 +183,9 @@ def _badge(verdict: str) -> Safe:
 
 
 def _verdicts(run: Shown) -> Safe:
+    if all(claim.verdict == "not run" for claim in run.claims):
+        said = "None of the claims can be read from this run: it holds none of their tables."
+        return el("section", el("h2", "What held"), el("p", said, class_="lead"), class_="wrap")
     items = [
         el(
             "li",

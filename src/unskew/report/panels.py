@@ -199,14 +199,27 @@ def points(
     legend: bool = True,
     joined: bool = False,
     percent: bool = False,
+    within: tuple[float, float] | None = None,
 ) -> Panel:
-    """Points with interval bars over an ordered axis, series side by side; `joined` by lines."""
+    """Points with interval bars over an ordered axis, series side by side; `joined` by lines.
+
+    within: the widest range shown; bars that leave it are cut at the edge, and it is said.
+    """
+    scale, clip = alt.Scale(nice=True), False
+    if within is not None:
+        low, high = table["low"].min(), table["high"].max()
+        clip = bool(low < within[0] or high > within[1])
+        if clip:
+            scale = alt.Scale(domain=[max(float(low), within[0]), min(float(high), within[1])])
+            subtitle = (
+                f"{subtitle}; bars at the edge go on" if subtitle else "bars at the edge go on"
+            )
     axis = alt.Axis(tickCount=5, format="%") if percent else alt.Axis(tickCount=5)
     present = {s: c for s, c in colours.items() if (table["series"] == s).any()}
     offset = alt.XOffset("series:N", scale=alt.Scale(domain=list(present), paddingOuter=0.6))
     chart = alt.Chart().encode(
         x=x,
-        y=alt.Y("estimate:Q", title=y, axis=axis, scale=alt.Scale(nice=True)),
+        y=alt.Y("estimate:Q", title=y, axis=axis, scale=scale),
         color=_colour(present, legend and len(present) > 1, None),
         tooltip=tips(table),
     )
@@ -215,10 +228,10 @@ def points(
     if joined:
         layers.append(chart.mark_line(strokeWidth=2))
     layers += [
-        spread.mark_rule(strokeWidth=1.6, opacity=0.75).encode(
-            y=alt.Y("low:Q", title=y, axis=axis), y2="high:Q"
+        spread.mark_rule(strokeWidth=1.6, opacity=0.75, clip=clip).encode(
+            y=alt.Y("low:Q", title=y, axis=axis, scale=scale), y2="high:Q"
         ),
-        spread.mark_circle(size=46, opacity=1),
+        spread.mark_circle(size=46, opacity=1, clip=clip),
     ]
     return alt.layer(*layers, data=_data(table)).properties(
         title=_titled(title, subtitle), width=WIDTH, height=HEIGHT
