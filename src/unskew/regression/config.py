@@ -3,7 +3,10 @@
 Pretrain     a transformer trained from nothing on one prior
 Finetune     a pretrained one trained on another prior, plainly or with a protection
 Comparisons  the fine-tunings that the main one is compared with; keeps tables, not weights
-Study        base, fine-tuning and the experiments: what `unskew run demo` runs
+Study        base, fine-tuning and experiments 1 to 5: what `unskew run demo` runs
+Replications one study over several training seeds
+Watched      a `Pretrain` whose distance to ridge is measured on the way
+Diversity    experiment 6, Length experiment 7, Protection experiment 8
 
 A study names the world once (d, n, alpha, sigma, ...) and derives the other runs from it, so that
 one `key=value` changes all of them alike.
@@ -16,7 +19,7 @@ from pydantic.config import JsonDict
 
 from unskew.regression.priors import Continuous, Discrete, Mixture, Prior
 from unskew.regression.prompts import GeneratorKind
-from unskew.regression.transformer import TransformerConfig
+from unskew.regression.transformer import Positions, TransformerConfig
 from unskew.runs.config import Frozen
 from unskew.training.config import Adam, Training
 
@@ -73,6 +76,7 @@ class LowRank(Frozen):
     rank: int = Field(default=4, ge=1)
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
 Protection = Annotated[Plain | Replay | Anchor | LowRank, Field(discriminator="kind")]
 
 PLAIN = Plain()
@@ -94,15 +98,20 @@ class Finetune(Machine):
     )
 
 
-class Evaluation(Frozen):
-    """On what and how the models are measured."""
+class Measurement(Frozen):
+    """On which prompts models are measured."""
 
     prompts: int = Field(default=8192, ge=64, description="from each of D_cont and D_disc")
+    seed: int = Field(default=0, ge=0)
+
+
+class Evaluation(Measurement):
+    """On what and how a study's models are measured."""
+
     gammas: tuple[float, ...] = Field(
         default=(-1.0, 0.5, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0),
         description="label scalings; must hold 1",
     )
-    seed: int = Field(default=0, ge=0)
     floor: float = Field(default=0.4, ge=0, le=1, description="recovery that claim 5 asks for")
     margin: float = Field(default=0.1, ge=0, le=1, description="recovery that counts as nothing")
 
@@ -115,14 +124,10 @@ class Evaluation(Frozen):
         return self
 
 
-class World(Machine):
-    """The setting that every study shares: two families of tasks and a model."""
+class Setting(Machine):
+    """What every training of an experiment shares: the regression problem and the model."""
 
     d: int = Field(default=3, ge=1, description="dimension of inputs and weights")
-    n: int = Field(default=4, ge=1, description="number of tasks in the discrete family")
-    alpha: float = Field(
-        default=0.5, ge=0, le=1, description="share of discrete tasks in pretraining"
-    )
     sigma: float = Field(default=0.5, gt=0, description="standard deviation of the label noise")
     tau: float = Field(default=1.0, gt=0, description="standard deviation of the weights")
     exemplars: int = Field(default=12, ge=1, description="largest number of exemplars in a prompt")
@@ -130,20 +135,6 @@ class World(Machine):
     generator: GeneratorKind = "philox-numpy"
     model: TransformerConfig = TransformerConfig()
     pretraining: Training = Training()
-    evaluation: Evaluation = Evaluation()
-
-    def discrete(self, seed: int | None = None) -> Discrete:
-        """The discrete family; `seed` gives another set of tasks."""
-        return Discrete(n=self.n, tau=self.tau, seed=self.seed if seed is None else seed)
-
-    def mixture(self, alpha: float) -> Mixture:
-        """D_mix with share `alpha` of discrete tasks."""
-        continuous = Continuous(tau=self.tau)
-        return Mixture(alpha=alpha, discrete=self.discrete(), continuous=continuous)
-
-    def pretrain(self, alpha: float) -> Pretrain:
-        """The pretraining run on D_mix with share `alpha`."""
-        return self.pretrain_on(self.mixture(alpha))
 
     def pretrain_on(self, prior: Prior) -> Pretrain:
         """The pretraining run on any prior."""
@@ -159,6 +150,29 @@ class World(Machine):
             device=self.device,
             threads=self.threads,
         )
+
+
+class World(Setting):
+    """The setting of every study of fine-tuning: two families of tasks and a model."""
+
+    n: int = Field(default=4, ge=1, description="number of tasks in the discrete family")
+    alpha: float = Field(
+        default=0.5, ge=0, le=1, description="share of discrete tasks in pretraining"
+    )
+    evaluation: Evaluation = Evaluation()
+
+    def discrete(self, seed: int | None = None) -> Discrete:
+        """The discrete family; `seed` gives another set of tasks."""
+        return Discrete(n=self.n, tau=self.tau, seed=self.seed if seed is None else seed)
+
+    def mixture(self, alpha: float) -> Mixture:
+        """D_mix with share `alpha` of discrete tasks."""
+        continuous = Continuous(tau=self.tau)
+        return Mixture(alpha=alpha, discrete=self.discrete(), continuous=continuous)
+
+    def pretrain(self, alpha: float) -> Pretrain:
+        """The pretraining run on D_mix with share `alpha`."""
+        return self.pretrain_on(self.mixture(alpha))
 
 
 class Tuned(World):
@@ -220,4 +234,153 @@ class Study(Tuned):
         return Comparisons(**shared, alphas=self.alphas)
 
 
-Experiment = Annotated[Pretrain | Finetune | Comparisons | Study, Field(discriminator="kind")]
+class Replications(Machine):
+    """One study for several training seeds, each with its own tasks, weights and prompts, times
+    several fine-tunings; the tables speak for training seeds."""
+
+    kind: Literal["regression-replications"] = "regression-replications"
+    study: Study = Study()
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2, 3, 4), min_length=2)
+    finetune_seeds: tuple[int, ...] = Field(default=(0, 1), min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Replications":
+        for name in ("seeds", "finetune_seeds"):
+            seeds = getattr(self, name)
+            if len(set(seeds)) != len(seeds) or min(seeds) < 0:
+                raise ValueError(f"{name} must differ from each other and not be negative")
+        for name in ("seed", "finetune_seed", "device", "threads"):
+            if getattr(self.study, name) != Study.model_fields[name].default:
+                raise ValueError(f"study.{name} is set for all studies at once, outside `study`")
+        if missing := {"task-inference", "conjugate"} - set(self.study.experiments):
+            raise ValueError(f"study.experiments must hold {' and '.join(sorted(missing))}")
+        return self
+
+    def studies(self) -> list[list[Study]]:
+        """The studies by seed, then by fine-tuning. Evaluation prompts are a seed's own too, so
+        that what they add to the spread is part of the spread between seeds."""
+        return [[self._study(seed, again) for again in self.finetune_seeds] for seed in self.seeds]
+
+    def _study(self, seed: int, finetune_seed: int) -> Study:
+        evaluation = self.study.evaluation
+        return self.study.model_copy(
+            update={
+                "seed": seed,
+                "finetune_seed": finetune_seed,
+                "evaluation": evaluation.model_copy(update={"seed": evaluation.seed + seed}),
+                "device": self.device,
+                "threads": self.threads,
+            }
+        )
+
+
+class Watched(Machine):
+    """A pretraining that is measured against ridge regression, on D_cont prompts, on the way."""
+
+    kind: Literal["regression-watched"] = "regression-watched"
+    pretrain: Pretrain
+    watch: tuple[int, ...] = Field(description="steps after which it is measured")
+    evaluation: Measurement = Measurement(prompts=2048)
+
+
+class Diversity(Setting):
+    """Experiment 6: how soon ridge is found by training on few or many tasks, or on D_cont."""
+
+    kind: Literal["regression-diversity"] = "regression-diversity"
+    pools: tuple[Annotated[int, Field(ge=1)], ...] = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+    evaluation: Measurement = Measurement(prompts=2048)
+    looks: int = Field(default=24, ge=2, description="measurements, evenly spaced in log(step)")
+    ratio: float = Field(default=1.1, gt=1, description="of ridge's excess that counts as ridge")
+
+    def watch(self) -> tuple[int, ...]:
+        """0, `looks` steps from 10 to the end (or from 1, if it ends before), rounded."""
+        last = self.pretraining.steps
+        first = 10 if last > 10 else 1
+        grow = max(last, 1) / first
+        steps = {round(first * grow ** (i / (self.looks - 1))) for i in range(self.looks)}
+        return tuple(sorted({0, last} | {step for step in steps if step <= last}))
+
+    def arms(self) -> dict[str, Watched]:
+        """The trainings: on D_cont, and on each pool (pools of one seed are nested)."""
+        priors: dict[str, Prior] = {
+            f"discrete-{n}": Discrete(n=n, tau=self.tau, seed=self.seed)
+            for n in sorted(set(self.pools))
+        }
+        priors["continuous"] = Continuous(tau=self.tau)
+        return {
+            arm: Watched(
+                pretrain=self.pretrain_on(prior),
+                watch=self.watch(),
+                evaluation=self.evaluation,
+                device=self.device,
+                threads=self.threads,
+            )
+            for arm, prior in priors.items()
+        }
+
+
+class Length(Setting):
+    """Experiment 7: trained on D_cont with up to `exemplars`, asked with up to `longest`."""
+
+    kind: Literal["regression-length"] = "regression-length"
+    longest: int = Field(default=30, ge=2, description="largest exemplar count that is asked")
+    positions: tuple[Positions, ...] = Field(
+        default=("learned", "learned-random-offset", "rotary"), min_length=1
+    )
+    evaluation: Measurement = Measurement()
+
+    @model_validator(mode="after")
+    def _check(self) -> "Length":
+        if self.longest <= self.exemplars:
+            raise ValueError(f"longest must exceed exemplars, which is {self.exemplars}")
+        if (self.model.positions, self.model.capacity) != ("learned", None):
+            raise ValueError("set `positions` and `longest`; they give model.positions, .capacity")
+        return self
+
+    def arms(self) -> dict[str, Pretrain]:
+        """The trainings by kind of positions. Position tables reach to the longest prompt: beyond
+        the training length, `learned` has rows there that no training has touched."""
+        plain = self.pretrain_on(Continuous(tau=self.tau))
+        points = self.longest + 1
+        tokens = points if self.model.layout == "paired" else 2 * points - 1
+        found = {}
+        for positions in self.positions:
+            capacity = None if positions == "rotary" else tokens
+            model = self.model.model_copy(update={"positions": positions, "capacity": capacity})
+            found[positions] = plain.model_copy(update={"model": model})
+        return found
+
+
+class Protections(Tuned):
+    """Experiment 8: ways to keep D_cont while fine-tuning on D_disc, next to conjugate prompting
+    of the plainly tuned model with each of evaluation.gammas."""
+
+    kind: Literal["regression-protections"] = "regression-protections"
+    replay: tuple[Share, ...] = (0.1, 0.5)
+    anchor: tuple[Annotated[float, Field(gt=0)], ...] = (0.001, 0.01, 0.1)
+    low_rank: tuple[Annotated[int, Field(ge=1)], ...] = (1, 4)
+    interpolation: tuple[Share, ...] = Field(
+        default=(0.25, 0.5, 0.75), description="shares of the tuned weights, the rest the base's"
+    )
+
+    def arms(self) -> dict[str, Finetune]:
+        """The fine-tunings by arm; `tuned` is the plain one."""
+        ways: dict[str, Protection] = {"tuned": PLAIN}
+        ways |= {f"replay:{share:g}": Replay(share=share) for share in self.replay}
+        ways |= {f"anchor:{strength:g}": Anchor(strength=strength) for strength in self.anchor}
+        ways |= {f"low-rank:{rank}": LowRank(rank=rank) for rank in self.low_rank}
+        return {arm: self.finetune(self.alpha, protection=way) for arm, way in ways.items()}
+
+
+Experiment = Annotated[
+    Pretrain
+    | Finetune
+    | Comparisons
+    | Study
+    | Replications
+    | Watched
+    | Diversity
+    | Length
+    | Protections,
+    Field(discriminator="kind"),
+]

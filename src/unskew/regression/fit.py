@@ -5,7 +5,7 @@ and prompts; batches are pure functions of (seed, stream, step).
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor
@@ -68,8 +68,18 @@ def squared_error(
     return loss
 
 
-def pretrain(config: Pretrain, folder: RunFolder, task: Task | None = None) -> Transformer:
-    """Train `config`'s model into `folder` (continuing a checkpoint) and finish the run."""
+def pretrain(
+    config: Pretrain,
+    folder: RunFolder,
+    task: Task | None = None,
+    watch: Callable[[Transformer], Mapping[str, object]] | None = None,
+    watch_at: Collection[int] = (),
+) -> Transformer:
+    """Train `config`'s model into `folder` (continuing a checkpoint) and finish the run.
+
+    Args:
+        watch, watch_at: what of the model to log, and after which steps (0: before training).
+    """
     model = build(config)
     spare = (
         model.capacity - model.trained_length
@@ -79,7 +89,16 @@ def pretrain(config: Pretrain, folder: RunFolder, task: Task | None = None) -> T
     loss = squared_error(
         model, stream(config, "train", config.seed), config.training.batch, spare, config.device
     )
-    train(model, loss, config.training, matrices=model.matrices(), folder=folder, task=task)
+    train(
+        model,
+        loss,
+        config.training,
+        matrices=model.matrices(),
+        folder=folder,
+        task=task,
+        watch=None if watch is None else lambda step: watch(model),
+        watch_at=watch_at,
+    )
     folder.write_tensors(MODEL, model.state_dict(), {"run": folder.id})
     folder.remove_tensors("checkpoint")
     folder.finish({"headline": f"trained for {config.training.steps} steps"})

@@ -7,17 +7,24 @@ starts from, so parents are obtained first.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from unskew.regression import fit
-from unskew.regression.config import Comparisons, Experiment, Finetune, Pretrain, Study
+from unskew.regression.config import (
+    Comparisons,
+    Diversity,
+    Experiment,
+    Finetune,
+    Length,
+    Pretrain,
+    Protections,
+    Replications,
+    Study,
+    Watched,
+)
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
-
-if TYPE_CHECKING:
-    pass
 
 WEIGHTS = f"{fit.MODEL}.safetensors"
 
@@ -29,17 +36,25 @@ def execute(config: Experiment, store: Store, progress: Progress) -> RunFolder:
         UserError: a run is damaged or being written by another process, a training diverged.
         KeyboardInterrupt: interrupted, everything saved; the same call continues.
     """
-    from unskew.regression import studies
+    from unskew.regression import further, studies
 
     set_threads(config.threads)
     parents = {role: _weights(parent, store, progress) for role, parent in needs(config).items()}
     match config:
-        case Pretrain() | Finetune():
+        case Pretrain() | Finetune() | Watched():
             work: Callable[..., None] = _train
         case Comparisons():
             work = studies.comparisons
         case Study():
             work = studies.study
+        case Replications():
+            work = further.replications
+        case Diversity():
+            work = further.diversity
+        case Length():
+            work = further.length
+        case Protections():
+            work = further.protections
     with store.open(config, parents) as folder:
         if not folder.finished:
             work(config, folder, store, progress)
@@ -54,16 +69,27 @@ def set_threads(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def needs(config: Experiment) -> dict[str, Pretrain]:
+def needs(config: Experiment) -> dict[str, Pretrain | Watched]:
     """The pretrained models that a run starts from, by role."""
     match config:
-        case Pretrain():
+        case Pretrain() | Watched():
             return {}
         case Finetune():
             return {"base": config.base}
         case Comparisons() | Study():
             alphas = sorted({config.alpha, *config.alphas})
             return {f"base-{alpha:g}": config.pretrain(alpha) for alpha in alphas}
+        case Protections():
+            return {f"base-{config.alpha:g}": config.pretrain(config.alpha)}
+        case Replications():
+            first = [of_seed[0] for of_seed in config.studies()]
+            return {
+                f"seed-{one.seed}-{role}": parent
+                for one in first
+                for role, parent in needs(one).items()
+            }
+        case Diversity() | Length():
+            return dict(config.arms())
 
 
 def identify(config: Experiment, store: Store) -> tuple[str | None, list[str]]:
@@ -78,15 +104,22 @@ def identify(config: Experiment, store: Store) -> tuple[str | None, list[str]]:
     return (None if missing else run_id(config, parents)), missing
 
 
-def _weights(parent: Pretrain, store: Store, progress: Progress) -> str:
+def _weights(parent: Pretrain | Watched, store: Store, progress: Progress) -> str:
     """SHA-256 of a parent's weights, trained now if it is not found."""
     return execute(parent, store, progress).sha256(WEIGHTS)
 
 
 def _train(
-    config: Pretrain | Finetune, folder: RunFolder, store: Store, progress: Progress
+    config: Pretrain | Finetune | Watched, folder: RunFolder, store: Store, progress: Progress
 ) -> None:
     match config:
+        case Watched(pretrain=pretrain):
+            from unskew.regression.experiments.diversity import measure, yardstick
+
+            by = yardstick(config)
+            name = f"pretraining {pretrain.prior.kind}"
+            with progress.task(name, pretrain.training.steps) as task:
+                fit.pretrain(pretrain, folder, task, lambda m: measure(m, by), config.watch)
         case Pretrain():
             with progress.task(f"pretraining {config.prior.kind}", config.training.steps) as task:
                 fit.pretrain(config, folder, task)
