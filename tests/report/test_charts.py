@@ -145,6 +145,30 @@ def test_controls_are_those_tested_to_recover_nothing() -> None:
     assert "Change of error by fine-tuning on other data" in panels
 
 
+def test_protections_are_told_apart_and_named() -> None:
+    spec = further.protection(table("protection")).to_dict()
+    colour = spec["concat"][0]["layer"][0]["encoding"]["color"]["scale"]
+    assert len(set(colour["range"])) == len(colour["domain"]) == 8
+    items = {row["item"] for row in records(spec) if "item" in row}
+    assert {"replay, 0.1", "conjugate, γ = 2", "unprotected", "base model"} <= items
+    rises = [row for row in records(spec) if row.get("series") == "arm"]
+    assert "base model" not in {row["item"] for row in rises}
+
+
+def test_a_training_that_never_finds_ridge_is_left_out_not_zero() -> None:
+    spec = further.diversity(table("diversity")).to_dict()
+    first = spec["concat"][-1]
+    assert first["title"]["subtitle"] == "left out: trainings that never do"
+    shown = {row["item"] for row in _rows(spec["datasets"][first["data"]["name"]])}
+    assert shown == {"256 tasks", "4096 tasks", "D_cont, all tasks"}
+
+
+def test_the_training_length_is_marked() -> None:
+    panel = further.length(table("length")).to_dict()["concat"][0]
+    assert panel["title"]["subtitle"] == "right of the line: beyond the 12 exemplars trained with"
+    assert panel["layer"][-1]["encoding"]["x"]["datum"] == 12
+
+
 def test_ratios_only_where_trained() -> None:
     spec = charts.converge(table("converge")).to_dict()
     data = spec["concat"][-1]["data"]["name"]

@@ -187,8 +187,7 @@ def test_data_cannot_become_markup(tmp_path: Path) -> None:
     assert EVIL in seen.csv("r0-csv-protection").replace('""', '"')
     [panel, *_] = json.loads(seen.script("r0-protection-spec"))
     items = {row["item"] for rows in panel["datasets"].values() for row in rows if "item" in row}
-    on_one_line = " ".join(EVIL.split())
-    assert items == {f"{on_one_line} · {on_one_line}"}
+    assert items == {" ".join(EVIL.split())}
 
 
 def test_what_was_not_run_is_said(tmp_path: Path) -> None:

@@ -205,37 +205,65 @@ def controls() -> list[dict[str, Any]]:
 
 
 def diversity() -> list[dict[str, Any]]:
-    rows = []
-    for tasks, pace in (("32 tasks", 0.0), ("256 tasks", 1 / 150), ("D_cont", 1 / 650)):
-        for step in range(0, 2001, 100):
-            error = 1.0 + 2.0 * math.exp(-step * pace)
-            row = {"arm": tasks, "metric": "excess_continuous", "step": step, "span": ALL}
-            rows.append(row | {**CHECKPOINT, **around(error, 0.04)})
-    return rows
+    rows: list[dict[str, Any]] = []
+    at = {"span": ALL, **CHECKPOINT}
+    steps = (0, 10, 30, 100, 300, 1000, 3000, 10000)
+    paces = {"discrete-32": 0.0, "discrete-256": 1 / 150, "discrete-4096": 1 / 600}
+    for arm, pace in {**paces, "continuous": 1 / 650}.items():
+        for step in steps:
+            apart = 2.0 * math.exp(-step * pace)
+            for metric, value in (("excess_continuous", 1 + apart), ("distance_to_ridge", apart)):
+                found = around(value + 0.06, 0.04)
+                rows.append(at | {"arm": arm, "metric": metric, "step": step, **found})
+        reached = {"arm": arm, "metric": "steps_to_ridge"}
+        if pace:
+            first = {"estimate": 3 / pace, "low": 2.5 / pace, "high": 4 / pace}
+            rows.append(at | reached | first | {"note": "first of 8 measured steps"})
+        else:
+            rows.append(at | reached | {"note": "censored: not by step 10000"})
+    ridge = at | {"arm": "ridge", "metric": "excess_continuous"}
+    return rows + [ridge | {"step": step, **around(1.0, 0.02)} for step in steps]
 
 
 def length() -> list[dict[str, Any]]:
-    return [
-        {"arm": arm, "metric": "excess_continuous", "k": k, **CHECKPOINT}
-        | around(ridge_error(k) * (1 + growth * max(0, k - EXEMPLARS)), 0.01)
-        for arm, growth in (("learned", 0.5), ("rotary", 0.1), ("learned-random-offset", 0.03))
-        for k in range(2 * EXEMPLARS)
-    ]
+    rows: list[dict[str, Any]] = []
+    growths = {"learned": 0.5, "rotary": 0.1, "learned-random-offset": 0.03, "ridge": 0.0}
+    for arm, growth in growths.items():
+        for k in range(2 * EXEMPLARS):
+            error = ridge_error(k) * (1 + growth * max(0, k - EXEMPLARS))
+            row = {"arm": arm, "metric": "excess_continuous", "k": k, **CHECKPOINT}
+            rows.append(row | around(error, 0.01))
+        if arm != "ridge":
+            for span, ratio in ((ALL, 1.02), ("13..23", 1 + 4 * growth)):
+                row = {"arm": arm, "metric": "ratio_to_ridge", "span": span, **CHECKPOINT}
+                rows.append(row | around(ratio, 0.05))
+    return rows
 
 
 def protection() -> list[dict[str, Any]]:
-    return [
-        {"arm": arm, "metric": metric, "span": INSIDE, "alpha": 0.5, **CHECKPOINT}
-        | around(value, 0.02)
-        for arm, cost, loss in (
-            ("plain", 0.30, 1.34),
-            ("replay", 0.33, 1.02),
-            ("anchor", 0.35, 1.10),
-            ("low-rank", 0.32, 1.25),
-            ("conjugate prompting", 0.34, 1.06),
-        )
-        for metric, value in (("excess_continuous", loss), ("excess_discrete", cost))
-    ]
+    arms = {
+        "base": (0.40, 0.90),
+        "tuned": (0.30, 1.34),
+        "replay:0.1": (0.31, 1.10),
+        "replay:0.5": (0.35, 0.98),
+        "anchor:0.01": (0.33, 1.15),
+        "low-rank:4": (0.32, 1.25),
+        "interpolation:0.5": (0.35, 1.02),
+        "conjugate:gamma=2": (0.34, 1.06),
+        "bayes": (0.36, 0.88),
+    }
+    rows: list[dict[str, Any]] = []
+    for arm, errors in arms.items():
+        for family, error, before in zip(
+            ("discrete", "continuous"), errors, arms["base"], strict=True
+        ):
+            metrics = {f"excess_{family}": error}
+            if arm not in ("base", "bayes"):
+                metrics[f"rise_{family}"] = error - before
+            for span in (ALL, INSIDE):
+                at = {"arm": arm, "span": span, "alpha": 0.5, **CHECKPOINT}
+                rows += [at | {"metric": m, **around(v, 0.02)} for m, v in metrics.items()]
+    return rows
 
 
 def observer(

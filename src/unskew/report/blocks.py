@@ -87,12 +87,13 @@ def figure(id: str, spec: dict[str, Any], name: str) -> Safe:
                 class_="panel",
             )
         )
-    columns = min(spec.get("usermeta", {}).get("columns", 1), len(holders))
+    layout = spec.get("usermeta", {})
+    columns, lead = min(layout.get("columns", 1), len(holders)), layout.get("lead", False)
     return el(
         "figure",
         *holders,
         data(f"{id}-spec", panels),
-        class_=f"panels columns-{columns}",
+        class_=f"panels columns-{columns}" + (" lead-wide" if lead else ""),
         aria_label=name,
     )
 

@@ -26,7 +26,7 @@ from unskew.report.panels import (
 )
 from unskew.report.plane import tradeoff
 from unskew.report.rows import at_alpha, choose, first, inside, per_k, plain, pooled, settled
-from unskew.report.theme import BACK, BASE, OBSERVER, OTHERS, RAMP, REFERENCE, TUNED
+from unskew.report.theme import BACK, BASE, OBSERVER, OTHERS, REFERENCE, TUNED, shades
 from unskew.report.words import STORIES, control, scale, spoken, story
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ def converge(df: pd.DataFrame) -> alt.ConcatChart:
     panels = []
     rows = settled(df)
     alphas = sorted(rows["alpha"].dropna().unique())
-    shades = {
-        f"{a:g}": RAMP[round(i * (len(RAMP) - 1) / max(1, len(alphas) - 1))]
-        for i, a in enumerate(alphas)
-    }
+    colours = dict(zip((f"{a:g}" for a in alphas), shades(len(alphas)), strict=True))
     for family, where in FAMILIES.items():
         found = per_k(choose(rows, metric=f"excess_{family}", arm=["base", "bayes"]))
         if found.empty:
@@ -63,7 +60,7 @@ def converge(df: pd.DataFrame) -> alt.ConcatChart:
         panels.append(
             curves(
                 data,
-                shades,
+                colours,
                 title=f"Error {where}",
                 y=ERROR,
                 legend="trained with share α of D_disc",

@@ -51,7 +51,8 @@ def write(folders: Sequence[RunFolder], out: Path) -> Path:
 def _read(folder: RunFolder, key: str) -> Shown:
     tables = {name: folder.read_table(name) for name in folder.tables()}
     environment = folder.path / "environment.json"
-    alpha = folder.config.get("alpha")
+    # Replications keep the study's settings under `study`.
+    alpha = (folder.config.get("study") or folder.config).get("alpha")
     alpha = float(alpha) if isinstance(alpha, int | float) else None
     head = headline(tables, alpha)
     if not head.tiles and folder.finished and (own := folder.extra.get("headline")):

@@ -274,12 +274,15 @@ def dots(
     )
 
 
-def beside(panels: Sequence[Panel], columns: int) -> alt.ConcatChart:
-    """Panels side by side, each with colours of its own; ValueError for no panel."""
+def beside(panels: Sequence[Panel], columns: int, lead: bool = False) -> alt.ConcatChart:
+    """Panels side by side, each with colours of its own; ValueError for no panel.
+
+    lead: on a page, the first panel is as wide as a row.
+    """
     if not panels:
         raise ValueError("the table has no rows to draw")
     return alt.concat(
-        *panels, columns=columns, spacing=36, usermeta={"columns": columns}
+        *panels, columns=columns, spacing=36, usermeta={"columns": columns, "lead": lead}
     ).resolve_scale(color="independent", xOffset="independent", yOffset="independent")
 
 

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
-from unskew.report.panels import beside, slim
+from unskew.report.panels import WIDTH, Panel, beside, label, slim
 from unskew.report.rows import choose, pooled, settled
-from unskew.report.theme import BASE, OBSERVER, REFERENCE, TUNED
+from unskew.report.theme import BACK, BASE, OBSERVER, OTHERS, REFERENCE, TUNED
+from unskew.report.words import protected
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FAMILIES = ("continuous", "discrete")
+X_TITLE = "error on D_disc, the tasks fine-tuned on"
+Y_TITLE = "error on D_cont, all other tasks"
 
 
 def tradeoff(df: pd.DataFrame) -> alt.ConcatChart:
@@ -48,13 +51,13 @@ def tradeoff(df: pd.DataFrame) -> alt.ConcatChart:
     )
     x = alt.X(
         "estimate_discrete:Q",
-        title="error on D_disc, the tasks fine-tuned on",
+        title=X_TITLE,
         scale=alt.Scale(zero=False, nice=True),
         axis=alt.Axis(tickCount=7),
     )
     y = alt.Y(
         "estimate_continuous:Q",
-        title="error on D_cont, all other tasks",
+        title=Y_TITLE,
         scale=alt.Scale(zero=False, nice=True),
         axis=alt.Axis(tickCount=7),
     )
@@ -112,4 +115,78 @@ def tradeoff(df: pd.DataFrame) -> alt.ConcatChart:
             )
         ],
         columns=1,
+    )
+
+
+KINDS = {
+    "base": ("base model", BASE),
+    "tuned": ("fine-tuned, unprotected", TUNED),
+    "conjugate": ("conjugate prompting", BACK),
+    "replay": ("replay", OTHERS[4]),
+    "anchor": ("penalty towards the base", OTHERS[5]),
+    "low-rank": ("low rank", OTHERS[6]),
+    "interpolation": ("interpolated weights", OBSERVER),
+    "bayes": ("Bayes optimum", REFERENCE),
+}
+
+
+def protections(rows: pd.DataFrame) -> Panel | None:
+    """Each way to protect in the plane of the two errors; None without both errors of any arm.
+
+    rows: excess_continuous and excess_discrete of one span. Arms are `<kind>` or
+    `<kind>:<strength>`; those of one kind share a colour and are joined in order of strength.
+    """
+    columns = ["estimate", "low", "high"]
+    sides = []
+    for family in FAMILIES:
+        side = choose(rows, metric=f"excess_{family}")[["arm", *columns]].drop_duplicates("arm")
+        sides.append(side.rename(columns={c: f"{c}_{family}" for c in columns}))
+    both = sides[0].merge(sides[1], on="arm")
+    if both.empty:
+        return None
+    kinds = both["arm"].str.partition(":")[0]
+    names = kinds.map(lambda kind: KINDS.get(kind, (label(kind), REFERENCE))[0])
+    both = both.assign(
+        series=names, item=both["arm"].map(protected).map(label), place=range(len(both))
+    )
+    colours = dict.fromkeys(names, REFERENCE) | dict(KINDS.values())
+    present = {
+        name: colours[name] for name in [*dict(KINDS.values()), *names] if (names == name).any()
+    }
+    fields = [f"{c}_{f}" for f in FAMILIES for c in columns]
+    chart = alt.Chart().encode(
+        x=alt.X(
+            "estimate_discrete:Q",
+            title=X_TITLE,
+            scale=alt.Scale(zero=False, nice=True),
+            axis=alt.Axis(tickCount=7),
+        ),
+        y=alt.Y("estimate_continuous:Q", title=Y_TITLE, scale=alt.Scale(zero=False, nice=True)),
+        color=alt.Color(
+            "series:N",
+            scale=alt.Scale(domain=list(present), range=list(present.values())),
+            legend=alt.Legend(title=None, columns=2, symbolType="circle", symbolOpacity=1),
+        ),
+        tooltip=[
+            alt.Tooltip("item:N", title="what"),
+            *(
+                alt.Tooltip(f"estimate_{f}:Q", format=".3f", title=f"error D_{f[:4]}")
+                for f in FAMILIES
+            ),
+        ],
+    )
+    layers = [
+        chart.mark_line(strokeWidth=1.6, opacity=0.6).encode(order=alt.Order("place:Q")),
+        chart.mark_rule(opacity=0.45).encode(y="low_continuous:Q", y2="high_continuous:Q"),
+        chart.mark_rule(opacity=0.45).encode(x="low_discrete:Q", x2="high_discrete:Q"),
+        chart.mark_circle(size=80, opacity=1),
+    ]
+    data = slim(both, ["arm", "series", "item", "place", *fields])
+    return alt.layer(*layers, data=data).properties(
+        height=380,
+        width=WIDTH,
+        title=alt.TitleParams(
+            "Error on other tasks against error on the fine-tuning tasks",
+            subtitle="down and to the left is better",
+        ),
     )

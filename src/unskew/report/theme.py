@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     import altair as alt
 
 BASE, TUNED, BACK, OBSERVER, REFERENCE = "#1f6fb5", "#c2500c", "#0a8560", "#7a55b3", "#69707d"
-RAMP = ("#8db9e0", "#5b95cd", "#2d6aae", "#1c4a83", "#0d2b54")
+RAMP = (
+    "#9cc3e6",
+    "#7cacda",
+    "#5b95cd",
+    "#4480be",
+    "#2d6aae",
+    "#245a98",
+    "#1c4a83",
+    "#14396a",
+    "#0c2850",
+)
 OTHERS = (BASE, TUNED, BACK, OBSERVER, "#a8841a", "#b13a6e", "#3c8f9e", REFERENCE)
 
 DARK_OF = {
@@ -27,15 +37,26 @@ DARK_OF = {
     BACK: "#43cf9d",
     OBSERVER: "#c1a5f7",
     REFERENCE: "#9ba3b0",
-    "#8db9e0": "#2f5f96",
+    "#9cc3e6": "#2c5a90",
+    "#7cacda": "#3a6ea8",
     "#5b95cd": "#4881c0",
+    "#4480be": "#5c94d2",
     "#2d6aae": "#71a7e4",
+    "#245a98": "#8bb8ed",
     "#1c4a83": "#a5caf6",
-    "#0d2b54": "#d9e9ff",
+    "#14396a": "#c0dafa",
+    "#0c2850": "#dceaff",
     "#a8841a": "#e3c04f",
     "#b13a6e": "#f283b1",
     "#3c8f9e": "#74cfe0",
 }
+
+
+def shades(count: int) -> list[str]:
+    """`count` shades of blue, light to dark, for things in an order."""
+    last = len(RAMP) - 1
+    return [RAMP[round(i * last / max(1, count - 1))] for i in range(count)]
+
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 

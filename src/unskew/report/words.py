@@ -116,3 +116,18 @@ def control(arm: str) -> str:
     """A control of experiment 5 in words; an unknown one by its own name."""
     name = arm.removeprefix("control:")
     return CONTROLS.get(name, name)
+
+
+def protected(arm: str) -> str:
+    """An arm of experiment 8 in words: "replay:0.1" -> "replay, 0.1"."""
+    kind, _, strength = arm.partition(":")
+    names = {
+        "base": "base model",
+        "tuned": "unprotected",
+        "anchor": "penalty",
+        "low-rank": "low rank",
+        "conjugate": "conjugate",
+        "bayes": "Bayes optimum",
+    }
+    said = names.get(kind, kind)
+    return f"{said}, {strength.replace('gamma=', 'γ = ').replace('-', '−')}" if strength else said
