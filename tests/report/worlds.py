@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -313,9 +314,15 @@ BUILDERS = {
 
 
 def table(name: str, **changed: Any) -> pd.DataFrame:
-    """The tidy table of one experiment; `changed` goes to its builder."""
-    builder = BUILDERS[name]
-    return tidy({"experiment": name, **row} for row in builder(**changed))
+    """The tidy table of one experiment, the caller's own; `changed` goes to its builder."""
+    if not changed:
+        return _plain(name).copy(deep=True)
+    return tidy({"experiment": name, **row} for row in BUILDERS[name](**changed))
+
+
+@lru_cache
+def _plain(name: str) -> pd.DataFrame:
+    return tidy({"experiment": name, **row} for row in BUILDERS[name]())
 
 
 def tables(**replaced: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
