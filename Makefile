@@ -48,7 +48,7 @@ format: .venv/.dev-stamp
 	@$(BIN)/ruff format .
 
 checkpoints: setup
-	@$(BIN)/unskew run checkpoints --runs src/unskew/models
+	@$(BIN)/python tools/checkpoints.py --runs $(RUNS)
 
 bench: .venv/.dev-stamp
 	@$(BIN)/python -m benchmarks
