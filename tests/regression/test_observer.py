@@ -21,6 +21,7 @@ SMALL: dict[str, Any] = {
     "discrete": Discrete(n=4),
     "prompts": 500,
 }
+FEW: dict[str, Any] = SMALL | {"prompts": 1}
 
 
 def cell(table: pd.DataFrame, **wanted: object) -> pd.Series:
@@ -98,5 +99,4 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(UserError, match="scaled by 0"):
         observer(**SMALL, gammas=(0.0, 1.0))
     with pytest.raises(UserError, match="at least 2 prompts"):
-        few: dict[str, Any] = SMALL | {"prompts": 1}
-        observer(**few)
+        observer(**FEW)
