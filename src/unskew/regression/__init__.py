@@ -31,6 +31,7 @@ from unskew.regression.experiments.where_it_hurts import where_it_hurts
 from unskew.regression.measure import Case, answer
 from unskew.regression.priors import Continuous, Discrete, Mixture, Prior, Weights, sample
 from unskew.regression.prompts import Prompts, PromptStream
+from unskew.regression.shipped import shipped_model
 from unskew.regression.skew import fit_skew, skew_rise, weight_on_discrete
 from unskew.regression.transformer import Transformer, TransformerConfig
 
@@ -61,6 +62,7 @@ __all__ = [
     "predictors",
     "ridge",
     "sample",
+    "shipped_model",
     "skew_rise",
     "task_inference",
     "weight_on_discrete",
