@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from tests.regression.worlds import ALPHA, DIM, EXEMPLARS, case, skewed
@@ -68,7 +69,7 @@ def test_weight_is_null_where_the_predictors_agree():
     p = case(prompts=20).predictors()
     same = Predictors(p.continuous, Posterior(p.continuous.prediction, p.discrete.log_evidence))
     found = weight_on_discrete(torch.zeros_like(p.continuous.prediction), same)
-    assert all(math.isnan(v) for v in found.estimate)
+    assert all(math.isnan(v) for v in np.atleast_1d(found.estimate))
 
 
 def test_distances_by_hand():

@@ -1,5 +1,7 @@
 """The regression transformer: parity with Hugging Face GPT-2, causality, layouts, positions."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -39,8 +41,8 @@ VARIANTS = [
 def test_parity_with_hugging_face_gpt2():
     from transformers import GPT2Config, GPT2Model
 
-    ours = model(layout="interleaved", block="gpt2")
-    theirs = GPT2Model(
+    ours: Any = model(layout="interleaved", block="gpt2")
+    theirs: Any = GPT2Model(
         GPT2Config(
             n_embd=16, n_layer=2, n_head=2, n_positions=64, vocab_size=1,
             resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
@@ -127,7 +129,7 @@ def test_rotary_scores_depend_on_distance_only():
 
 
 def test_offset_moves_the_positions():
-    net = model(positions="learned-random-offset", capacity=20)
+    net: Any = model(positions="learned-random-offset", capacity=20)
     x, y = prompts()
     with torch.no_grad():
         moved = net(x, y, 5)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -45,7 +46,7 @@ def weights(model: nn.Module) -> torch.Tensor:
 
 def run(root: Path, config: Toy, interrupt_at: int | None = None) -> tuple[nn.Module, list[dict]]:
     """Train into a run folder; raise SIGINT during step `interrupt_at`. Returns model and log."""
-    model = toy_model()
+    model: Any = toy_model()
     inner = toy_loss(model)
 
     def loss(step: int) -> torch.Tensor:
@@ -82,6 +83,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, optimiser: Muon | Adam, at
 KILLED = """
 import sys, time
 from pathlib import Path
+from typing import Any
 sys.path.insert(0, {here!r})
 from test_loop import Toy, toy_loss, toy_model
 from unskew.runs.folder import RunFolder
@@ -181,7 +183,7 @@ def test_library_use_off_the_main_thread():
 def test_checkpoints_do_not_change_the_result(tmp_path: Path):
     config = Toy()
     plain, _ = run(tmp_path / "a", config)
-    model = toy_model()
+    model: Any = toy_model()
     with RunFolder.open(tmp_path / "b", config) as folder:
         train(
             model,

@@ -1,5 +1,7 @@
 """Muon against torch's own and against the SVD; the schedule; state that survives a round trip."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -88,7 +90,7 @@ def test_muon_refuses_vectors_and_missing_gradients():
 
 
 def test_every_parameter_has_exactly_one_optimiser():
-    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 4))
+    model: Any = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 4))
     matrices = [model[1].weight]
     for config in (Adam(), Muon()):
         owned = [
@@ -116,7 +118,7 @@ def test_schedule():
 @pytest.mark.parametrize("config", [Adam(), Muon()], ids=["adam", "muon"])
 def test_state_round_trip(config: Adam | Muon):
     def fresh() -> tuple[nn.Module, list[torch.optim.Optimizer]]:
-        model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 4))
+        model: Any = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 4))
         for i, p in enumerate(model.parameters()):
             p.data = draw(*p.shape, seed=i)
         return model, build(config, model, [model[0].weight, model[1].weight])

@@ -1,0 +1,90 @@
+"""The README's code runs, its commands exist, and its numbers are those of the reference tables."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = ROOT / "results" / "demo"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_python_example_runs(tmp_path: Path):
+    (code,) = blocks("python")
+    assert len(code.strip().splitlines()) <= 14
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z]+)", README))
+    assert {"demo", "test"} <= named <= targets
+
+
+@pytest.mark.parametrize(
+    "command",
+    sorted(set(re.findall(r"^unskew (run \S+[^#\n]*?)\s*(?:#.*)?$", README, re.MULTILINE))),
+)
+def test_commands_resolve(command: str):
+    done = subprocess.run(
+        [sys.executable, "-m", "unskew", *command.split(), "--dry-run"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def number(table: str, **wanted: object) -> pd.Series:
+    rows = pd.read_parquet(REFERENCE / "tables" / f"{table}.parquet")
+    for column, value in wanted.items():
+        rows = rows[rows[column] == value]
+    assert len(rows) == 1, rows
+    return rows.iloc[0]
+
+
+def shown(row: pd.Series, scale: float = 1.0, digits: int = 0) -> tuple[str, str]:
+    """An estimate and its interval as the README writes them: "63" and "58 to 68"."""
+
+    def text(value: float) -> str:
+        return f"{scale * value:.{digits}f}".replace("-", "−")
+
+    return text(row.estimate), f"{text(row.low)} to {text(row.high)}"
+
+
+@pytest.mark.parametrize(
+    ("table", "wanted", "scale", "digits"),
+    [
+        ("conjugate", {"metric": "relative_rise_continuous", "span": "1..3"}, 100, 0),
+        ("conjugate", {"metric": "net_recovery", "arm": "tuned", "span": "1..3"}, 100, 0),
+        ("conjugate", {"metric": "net_recovery", "arm": "tuned", "span": "4..12"}, 100, 0),
+        ("conjugate", {"metric": "net_recovery", "arm": "observer", "span": "1..3"}, 100, 0),
+        ("where-it-hurts", {"metric": "slope", "span": "1..3"}, 1, 2),
+        ("task-inference", {"metric": "skew", "arm": "base", "span": "1..3"}, 1, 1),
+        ("task-inference", {"metric": "skew", "arm": "tuned", "span": "1..3"}, 1, 1),
+        ("converge", {"metric": "ratio_to_bayes_continuous", "alpha": 0.0}, 1, 2),
+        ("converge", {"metric": "ratio_to_bayes_discrete", "alpha": 1.0}, 1, 2),
+        ("converge", {"metric": "ratio_to_bayes_discrete", "alpha": 0.5}, 1, 2),
+    ],
+    ids=lambda v: v if isinstance(v, str) else None,
+)
+def test_numbers_are_the_tables(table: str, wanted: dict, scale: float, digits: int):
+    estimate, interval = shown(number(table, **wanted), scale, digits)
+    assert re.search(rf"{re.escape(estimate)}\D", README), estimate
+    assert interval in README, interval
