@@ -105,7 +105,7 @@ class Page(HTMLParser):
 def test_everything_is_there(full: str) -> None:
     seen = Page(full)
     assert "Fine-tuning raised the error on other tasks by 36%; 61% of that comes back" in seen.text
-    assert seen.text.count("✓ held") == 8
+    assert seen.text.count("✓ held") == 9
     assert "Not run" not in seen.text
     assert "Averaged over 4 to 12 exemplars, 24% (95% interval 19% to 29%) comes back" in seen.text
     plots = [a for _, a in seen.elements if "data-panel" in a]
@@ -194,7 +194,7 @@ def test_what_was_not_run_is_said(tmp_path: Path) -> None:
     folder = run(tmp_path, {"converge": table("converge")})
     seen = Page(page.write([folder], tmp_path / "p.html").read_text(encoding="utf-8"))
     assert seen.text.count("– not run") == 7
-    assert seen.text.count("✓ held") == 1
+    assert seen.text.count("✓ held") == 2
     assert "Not run" in seen.text
     for title in ("Conjugate prompting: bringing it back", "The ideal skewed observer"):
         assert title in seen.text

@@ -204,8 +204,9 @@ def _verdicts(run: Shown) -> Safe:
         el("h2", "What held"),
         el(
             "p",
-            "The claims and their thresholds were fixed beforehand. Each is decided by its "
-            "interval alone; one that cannot be decided is inconclusive.",
+            "The claims and their thresholds were fixed beforehand. Closeness to Bayes is decided "
+            "by the estimate, every other by its interval; one that cannot be decided is "
+            "inconclusive.",
             class_="lead",
         ),
         el("ul", *items, class_="claims"),
