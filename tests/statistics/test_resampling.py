@@ -224,3 +224,21 @@ def test_profile_contrast_reaching_the_end_has_no_bound_there() -> None:
     assert math.isnan(float(fit.high))
     gone = profile_contrast(GRID, before, after + GRID * -50, seed=2, resamples=50)
     assert np.isnan(np.asarray(gone[:3])).all()
+
+
+@pytest.mark.parametrize("centre", [-0.26, 0.0, 0.1])
+def test_the_profile_interval_does_not_depend_on_the_grid(centre: float) -> None:
+    """Quadratic losses (a + delta - centre)^2: the profile is a parabola, its interval the t
+    interval of the mean of a, whether the grid is finer or much coarser than that."""
+    noise = np.random.default_rng(0).normal(0.0, 1.0, 4000)
+    found = []
+    for spacing in (0.25, 0.01):
+        grid = np.arange(-2.0, 2.0 + 1e-9, spacing)
+        losses = (noise[:, None] + grid - centre) ** 2
+        found.append(profile_interval(grid, losses))
+    coarse, fine = found
+    expected = mean_interval(centre - noise)
+    for one in (coarse, fine):
+        assert one.estimate == pytest.approx(expected.estimate, abs=1e-9)
+        assert one.low == pytest.approx(expected.low, abs=1e-6)
+        assert one.high == pytest.approx(expected.high, abs=1e-6)

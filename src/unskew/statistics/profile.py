@@ -88,41 +88,29 @@ def profile_interval(grid: ArrayLike, losses: ArrayLike, level: float = 0.95) ->
     threshold = lowest + quantile_for(level, n - 1) ** 2 * variance / (2.0 * n * float(curvature))
     if variance == 0.0:
         return Interval(estimate, estimate, estimate, n)
-    low = _crossing(
-        points[points < estimate][::-1],
-        curve[points < estimate][::-1],
-        estimate,
-        lowest,
-        threshold,
-        float(curvature),
-    )
-    high = _crossing(
-        points[points > estimate],
-        curve[points > estimate],
-        estimate,
-        lowest,
-        threshold,
-        float(curvature),
-    )
+    below, above = points < estimate, points > estimate
+    low = _crossing(points[below][::-1], curve[below][::-1], estimate, lowest, threshold)
+    high = _crossing(points[above], curve[above], estimate, lowest, threshold)
     return Interval(estimate, low, high, n)
 
 
 def _crossing(
-    points: Floats, curve: Floats, start: float, lowest: float, threshold: float, curvature: float
+    points: Floats, curve: Floats, start: float, lowest: float, threshold: float
 ) -> float:
-    """Where the profile first exceeds the threshold, walking outwards from the minimum."""
-    beyond = np.flatnonzero(curve > threshold)
+    """Where the profile first exceeds the threshold, walking outwards from the minimum `start`.
+
+    Between grid points the square root of the rise is interpolated, which is exact for a parabola;
+    a chord of the profile itself would lie above it and cut the interval short.
+    """
+    rise = np.sqrt(np.maximum(np.concatenate([[lowest], curve]) - lowest, 0.0))
+    places = np.concatenate([[start], points])
+    wanted = (threshold - lowest) ** 0.5
+    beyond = np.flatnonzero(rise > wanted)
     if beyond.size == 0:
         return float("nan")
-    first = int(beyond[0])
-    if first == 0:
-        # Inside the first grid cell the parabola is the better guide than a straight line,
-        # but it may not leave the cell.
-        reach = ((threshold - lowest) / (0.5 * curvature)) ** 0.5
-        reach = min(reach, abs(points[0] - start))
-        return float(start + np.sign(points[0] - start) * reach)
-    share = (threshold - curve[first - 1]) / (curve[first] - curve[first - 1])
-    return float(points[first - 1] + share * (points[first] - points[first - 1]))
+    i = int(beyond[0])
+    share = (wanted - rise[i - 1]) / (rise[i] - rise[i - 1])
+    return float(places[i - 1] + share * (places[i] - places[i - 1]))
 
 
 def profile_contrast(
