@@ -99,8 +99,14 @@ def run(
     if headline := folder.extra.get("headline"):
         print(headline)
     print(f"run:  {_shown(folder.path)}")
-    if (page := folder.path / "report.html").exists():
-        print(f"page: {_shown(page)}")
+    drawn = folder.path / "report.html"
+    if not drawn.exists() and folder.tables() and runs.resolve() in folder.path.resolve().parents:
+        # killed between the last table and the page
+        from unskew.report import page
+
+        page.write([folder], drawn)
+    if drawn.exists():
+        print(f"page: {_shown(drawn)}")
     return OK
 
 

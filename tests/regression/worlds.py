@@ -9,10 +9,11 @@ from unskew.regression.prompts import PromptStream
 
 DIM, EXEMPLARS, SIGMA, ALPHA = 3, 6, 0.5, 0.5
 POOL = Discrete(n=4, seed=0)
+PROMPTS = 4000
 GAMMAS = (-1.0, 0.5, 1.0, 2.0, 4.0)
 
 
-def case(prior: Prior | None = None, prompts: int = 1000) -> Case:
+def case(prior: Prior | None = None, prompts: int = PROMPTS) -> Case:
     """Prompts of D_cont (or `prior`) in a small world."""
     stream = PromptStream(prior or Continuous(), DIM, EXEMPLARS, SIGMA, seed=0, stream="test")
     return Case(stream.batch(0, prompts, torch.float64), POOL.tasks(DIM), SIGMA, 1.0)

@@ -189,7 +189,7 @@ def test_remarks() -> None:
     )
     said = remark("task-inference", table("task-inference"), 0.5)
     assert said is not None
-    assert said.startswith("Of the rise of 0.450 (averaged over 1 to 3 exemplars), wrong task inf")
+    assert said.startswith("Of the rise of 0.450 (averaged over 1 to 3 exemplars), the shift of")
     null = remark("conjugate", table("conjugate", recovery=None), 0.5)
     assert null is not None
     assert "an amount that is inconclusive comes back" in null

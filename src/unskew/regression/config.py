@@ -119,6 +119,8 @@ class Evaluation(Measurement):
     def _check(self) -> "Evaluation":
         if 1.0 not in self.gammas or 0.0 in self.gammas:
             raise ValueError("gammas must hold 1 (the plain prompt) and cannot hold 0")
+        if max(self.gammas) <= 1:
+            raise ValueError("gammas must hold one above 1: that is conjugate prompting")
         if len(set(self.gammas)) != len(self.gammas):
             raise ValueError("gammas must differ from each other")
         return self
@@ -161,6 +163,12 @@ class World(Setting):
     )
     evaluation: Evaluation = Evaluation()
 
+    @model_validator(mode="after")
+    def _fits(self) -> "World":
+        if self.d > self.exemplars:
+            raise ValueError(f"exemplars {self.exemplars} must be at least d {self.d}")
+        return self
+
     def discrete(self, seed: int | None = None) -> Discrete:
         """The discrete family; `seed` gives another set of tasks."""
         return Discrete(n=self.n, tau=self.tau, seed=self.seed if seed is None else seed)
@@ -198,12 +206,15 @@ class Tuned(World):
         )
 
 
+Alphas = Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=1)]
+
+
 class Comparisons(Tuned):
     """Fine-tunings beside the main one: every alpha on D_disc, and the controls of experiment 5
     (the base model of `alpha` on D_mix, D_cont and another task set, same optimiser restart)."""
 
     kind: Literal["regression-comparisons"] = "regression-comparisons"
-    alphas: tuple[float, ...] = (0.0, 0.2, 0.5, 0.8, 1.0)
+    alphas: Alphas = (0.0, 0.2, 0.5, 0.8, 1.0)
 
 
 ExperimentName = Literal[
@@ -218,7 +229,7 @@ class Study(Tuned):
     """
 
     kind: Literal["regression-study"] = "regression-study"
-    alphas: tuple[float, ...] = (0.0, 0.2, 0.5, 0.8, 1.0)
+    alphas: Alphas = (0.0, 0.2, 0.5, 0.8, 1.0)
     experiments: tuple[ExperimentName, ...] = (
         "observer",
         "converge",
@@ -266,7 +277,8 @@ class Replications(Machine):
         return self.study.model_copy(
             update={
                 "seed": seed,
-                "finetune_seed": finetune_seed,
+                # fine-tuning prompts of this seed's own: nested in it, as the bootstrap takes them
+                "finetune_seed": 1000 * seed + finetune_seed,
                 "evaluation": evaluation.model_copy(update={"seed": evaluation.seed + seed}),
                 "device": self.device,
                 "threads": self.threads,

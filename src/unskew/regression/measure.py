@@ -83,6 +83,11 @@ def errors(answers: Tensor, case: Case) -> Errors:
     return (answers.double() - case.prompts.clean.double()).square().numpy()
 
 
+def subset(p: Predictors, rows: slice) -> Predictors:
+    """The Bayes predictors' answers to some of the prompts."""
+    return Predictors(*(type(q)(*(t[rows] for t in q)) for q in p))
+
+
 def mean_over(values: Errors, span: Sequence[int]) -> NDArray[np.float64]:
     """(N, P) -> (N,): each prompt's mean over the exemplar counts of `span`."""
     return values[:, list(span)].mean(axis=1)

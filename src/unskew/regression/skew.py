@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unskew.regression.bayes import Predictors, mixture
+from unskew.regression.measure import Case, subset
 from unskew.statistics import Interval, fieller, profile_contrast, profile_interval
+
+NOT_DEFINED = "skew is not defined for alpha 0 and 1: no prior can be moved"
 
 GRID = np.arange(-15.0, 30.0 + 1e-9, 0.25)
 """Deltas, in nats, among which the skew is sought; a fit at its end is null, not the end."""
@@ -60,6 +63,26 @@ def fit_skew(answers: Tensor, p: Predictors, alpha: float, counts: Sequence[int]
     if alpha in (0.0, 1.0):
         return Interval(float("nan"), float("nan"), float("nan"), len(answers))
     return profile_interval(GRID, distances(answers, p, alpha, counts))
+
+
+def fitted_skews(base: Tensor, tuned: Tensor, case: Case, alpha: float) -> tuple[float, float]:
+    """Skews of base and tuned model over 1 <= k <= d, fitted on the first half of the prompts; NaN
+    where none can be fitted. For predictions on the second half."""
+    fit, counts = case.half(0), range(1, case.dim + 1)
+    p = subset(case.predictors(), fit)
+    before, after = (fit_skew(a[fit], p, alpha, counts).estimate for a in (base, tuned))
+    return float(before), float(after)
+
+
+def skew_drift(
+    answers: Tensor, p: Predictors, alpha: float, first: int, last: int, seed: int
+) -> Interval:
+    """Skew fitted at k = `last` minus skew fitted at k = `first`, on the same prompts: 0 for a
+    model whose prior alone is off."""
+    if alpha in (0.0, 1.0):
+        return Interval(float("nan"), float("nan"), float("nan"), len(answers))
+    losses = (distances(answers, p, alpha, [k]) for k in (first, last))
+    return profile_contrast(GRID, *losses, seed=seed)
 
 
 def skew_rise(

@@ -24,6 +24,7 @@ from unskew.regression.experiments import conjugate, controls, converge, task_in
 from unskew.regression.experiments import where_it_hurts as hurts
 from unskew.regression.experiments.names import CONJUGATE, CONTROLS, TRADEOFF
 from unskew.regression.experiments.observer import observer
+from unskew.regression.finetune import trajectory_cases
 from unskew.regression.measure import Case, answer
 from unskew.regression.priors import Continuous, Prior
 from unskew.regression.transformer import Transformer
@@ -179,7 +180,8 @@ def experiment(name: ExperimentName, config: Study, lab: Laboratory) -> "pd.Data
                 for f in FAMILIES
             )
         case "tradeoff":
-            ideal = tradeoff.ideal(config.alphas, alpha, lab.cases, seed)
+            # on the trajectory's own prompts, so that no path dips below the best by chance
+            ideal = tradeoff.ideal(config.alphas, alpha, trajectory_cases(tuned), seed)
             main = lab.folder(tuned).records()
             path = tradeoff.trajectory(main, alpha, config.exemplars, seed)
             others = lab.comparisons().read_table(TRADEOFF)

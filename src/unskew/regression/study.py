@@ -6,8 +6,10 @@ its checkpoint, finished tables are kept. A run's identity holds the hashes of t
 starts from, so parents are obtained first.
 """
 
+import os
 from collections.abc import Callable
 
+from unskew.errors import UserError
 from unskew.regression import fit
 from unskew.regression.config import (
     Comparisons,
@@ -20,6 +22,7 @@ from unskew.regression.config import (
     Replications,
     Study,
     Watched,
+    World,
 )
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id
@@ -38,7 +41,7 @@ def execute(config: Experiment, store: Store, progress: Progress) -> RunFolder:
     """
     from unskew.regression import further, studies
 
-    set_threads(config.threads)
+    prepare(config)
     parents = {role: _weights(parent, store, progress) for role, parent in needs(config).items()}
     match config:
         case Pretrain() | Finetune() | Watched():
@@ -61,12 +64,17 @@ def execute(config: Experiment, store: Store, progress: Progress) -> RunFolder:
         return folder
 
 
-def set_threads(threads: int | None) -> None:
-    """Compute with this many CPU threads; None leaves torch's own choice, all cores."""
-    if threads is not None:
-        import torch
+def prepare(config: Experiment) -> None:
+    """Set the number of CPU threads (all cores unless `threads` says else, but at most 8: more slow
+    models of this size down), and check that the device is there.
 
-        torch.set_num_threads(threads)
+    Raises: UserError where device=cuda is asked of a machine without one.
+    """
+    import torch
+
+    torch.set_num_threads(config.threads or min(os.cpu_count() or 1, 8))
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("there is no CUDA device here", where="device=cuda", hint="give device=cpu")
 
 
 def needs(config: Experiment) -> dict[str, Pretrain | Watched]:
@@ -76,9 +84,13 @@ def needs(config: Experiment) -> dict[str, Pretrain | Watched]:
             return {}
         case Finetune():
             return {"base": config.base}
-        case Comparisons() | Study():
-            alphas = sorted({config.alpha, *config.alphas})
-            return {f"base-{alpha:g}": config.pretrain(alpha) for alpha in alphas}
+        case Comparisons():
+            return _bases(config, {config.alpha, *config.alphas})
+        case Study():
+            asked = set(config.experiments)
+            if asked & {"converge", "tradeoff", "conjugate"}:
+                return _bases(config, {config.alpha, *config.alphas})
+            return _bases(config, {config.alpha} if asked - {"observer"} else set())
         case Protections():
             return {f"base-{config.alpha:g}": config.pretrain(config.alpha)}
         case Replications():
@@ -90,6 +102,10 @@ def needs(config: Experiment) -> dict[str, Pretrain | Watched]:
             }
         case Diversity() | Length():
             return dict(config.arms())
+
+
+def _bases(config: World, alphas: set[float]) -> dict[str, Pretrain | Watched]:
+    return {f"base-{alpha:g}": config.pretrain(alpha) for alpha in sorted(alphas)}
 
 
 def identify(config: Experiment, store: Store) -> tuple[str | None, list[str]]:

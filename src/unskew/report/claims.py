@@ -56,16 +56,19 @@ def claims(tables: Tables, alpha: float | None = None) -> list[Claim]:
     ]
 
 
-def _sign(found: Figure | None, side: int) -> Verdict:
+def _sign(found: Figure | None, side: int, one_sided: bool = False) -> Verdict:
     """Whether an interval is clear of 0 on the given side; one-sided bounds leave one open."""
     if found is None:
         return "not run"
     if not found.known:
         return "inconclusive"
     low, high = found.low, found.high
-    # A one-sided t bound lies as far from the estimate as the bound of the other side would.
-    low = 2 * found.estimate - high if math.isnan(low) else low
-    high = 2 * found.estimate - low if math.isnan(high) else high
+    if one_sided:
+        # A one-sided t bound lies as far from the estimate as the bound of the other side would.
+        low = 2 * found.estimate - high if math.isnan(low) else low
+        high = 2 * found.estimate - low if math.isnan(high) else high
+    elif math.isnan(low) or math.isnan(high):
+        return "inconclusive"  # an unknown bound bounds nothing
     if low > 0:
         return "held" if side > 0 else "did not hold"
     if high < 0:
@@ -167,7 +170,8 @@ def _rivals(table: pd.DataFrame | None) -> Claim:
     if table is None:
         return Claim("task-inference", text, "not run", "")
     errors = settled(choose(table, metric="held_out_error"))
-    rows = settled(choose(table, metric="skew_advantage"))
+    every = settled(choose(table, metric="skew_advantage"))
+    rows = every[every["gamma"].isna()]
     names = list(dict.fromkeys(n for n in errors["arm"] if n != "rival:skew"))
     names += [n for n in dict.fromkeys(rows["arm"]) if n not in names]
     if not names:
@@ -177,7 +181,11 @@ def _rivals(table: pd.DataFrame | None) -> Claim:
         found = first(choose(rows, arm=name))
         verdicts.append("inconclusive" if found is None else _sign(found, +1))
         shown = "no comparison" if found is None else interval(found)
-        said.append(f"{story(name)}: {shown}")
+        single = every[(every["arm"] == name) & every["gamma"].notna()]
+        behind = [f"{gamma:g}" for gamma in single.loc[single["high"] < 0, "gamma"]]
+        # The mean over gammas can hide that the skew loses at some of them.
+        also = f", behind at labels × {', '.join(behind)}" if behind else ""
+        said.append(f"{story(name)}: {shown}{also}")
     return Claim(
         "task-inference", text, _all(verdicts), "excess distance to the answers. " + "; ".join(said)
     )
@@ -200,7 +208,7 @@ def _recovery(table: pd.DataFrame | None) -> Claim:
     evidence = _said(found, f"error recovered less {100 * floor:g}% of the rise")
     if share is not None:
         evidence += f"; net recovery {interval(share, as_percent=True)}"
-    return Claim("conjugate", text, _sign(found, +1), evidence)
+    return Claim("conjugate", text, _sign(found, +1, one_sided=True), evidence)
 
 
 def _controls(table: pd.DataFrame | None) -> Claim:
@@ -213,7 +221,7 @@ def _controls(table: pd.DataFrame | None) -> Claim:
         return Claim("conjugate", text, "not run", "")
     verdicts, said = [], []
     for name in dict.fromkeys(rows["arm"]):
-        verdicts.append(_sign(first(choose(rows, arm=name)), -1))
+        verdicts.append(_sign(first(choose(rows, arm=name)), -1, one_sided=True))
         share = figure(pooled(table), metric="net_recovery", arm=name)
         shown = "no ratio" if share is None else interval(share, as_percent=True)
         said.append(f"{control(name)}: {shown}")

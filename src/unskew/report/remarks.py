@@ -26,12 +26,22 @@ def remark(name: str, table: pd.DataFrame, alpha: float | None = None) -> str | 
 
 
 def _parts(rows: pd.DataFrame) -> str | None:
-    """How much of the rise is inference and how much ability."""
+    """How much of the rise one skew explains, over every span, and whether it is one skew."""
     parts = pooled(choose(rows, metric=["total_rise", "inference_part", "ability_part"]))
-    span = inside(parts)
-    if span is None:
+    spans = [str(span) for span in dict.fromkeys(parts["span"].dropna())]
+    if not spans:
         return None
-    parts = choose(parts, span=span)
+    said = [_split(choose(parts, span=span), span) for span in spans]
+    drift = first(choose(pooled(rows), metric="skew_drift", arm="tuned"))
+    if drift is not None and drift.known and drift.low > 0:
+        said.append(
+            "It is not one shift of the prior alone: the skew that fits best grows with the number "
+            f"of exemplars, by {interval(drift)} nats from the first to the d-th."
+        )
+    return " ".join(dict.fromkeys(said))
+
+
+def _split(parts: pd.DataFrame, span: str) -> str:
     total, inference, ability = (
         first(choose(parts, metric=metric))
         for metric in ("total_rise", "inference_part", "ability_part")
@@ -41,8 +51,8 @@ def _parts(rows: pd.DataFrame) -> str | None:
     if not (total.known and inference.known and ability.known):
         return "How the rise splits into inference and ability is inconclusive."
     return (
-        f"Of the rise of {number(total.estimate)} ({spoken(span)}), wrong task inference makes "
-        f"{interval(inference)} and lost ability {interval(ability)}."
+        f"Of the rise of {number(total.estimate)} ({spoken(span)}), the shift of task inference "
+        f"makes {interval(inference)}; {interval(ability)} is not explained by it."
     )
 
 

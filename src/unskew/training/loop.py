@@ -100,7 +100,10 @@ def train(
             due = time.monotonic() - saved_at > checkpoint_seconds
             stop = interrupted.is_set()
             if full or due or stop:
-                mean = _guard(window, step - step % WINDOW, done, first, config)
+                # The growth of the loss is judged on whole windows only: when a checkpoint is due
+                # hangs on the clock, and no result may.
+                reference = first if full else None
+                mean = _guard(window, step - step % WINDOW, done, reference, config)
                 if full:
                     first = mean if first is None else first
                     if folder is not None:

@@ -89,7 +89,9 @@ def test_task_inference_of_a_skewed_observer():
     assert one(table, metric="skew_rise").estimate == pytest.approx(5, abs=0.1)
     advantages = table[table.metric == "skew_advantage"]
     assert set(advantages.arm) == {"rival:ridge-lambda", "rival:shrinkage", "rival:partial-tasks"}
-    assert (advantages.low > 0).all()
+    assert (advantages[advantages.gamma.isna()].low > 0).all()
+    assert set(advantages.gamma.dropna()) == {0.5, 2.0, 4.0}
+    assert abs(one(table, metric="skew_drift", arm="tuned").estimate) < 0.1
     total = one(table, metric="total_rise", span=SPAN).estimate
     inference = one(table, metric="inference_part", span=SPAN).estimate
     ability = one(table, metric="ability_part", span=SPAN).estimate
@@ -103,7 +105,8 @@ def test_lost_ability_is_not_called_inference():
     base = skewed(world, 0.0)
     lost = {g: 0.5 * a for g, a in base.items()}
     table = task_inference(ALPHA, base, lost, world, {"continuous": 1.3, "discrete": 1.0}, seed=0)
-    shrinkage = one(table, metric="skew_advantage", arm="rival:shrinkage")
+    pooled = table[table.gamma.isna()]
+    shrinkage = one(pooled, metric="skew_advantage", arm="rival:shrinkage")
     assert shrinkage.high < 0  # the rival that is true wins
     assert "part of this may be learning" in one(table, metric="skew_rise").note
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from tests.regression.table_rows import only, rows
-from tests.regression.worlds import ALPHA, DIM, EXEMPLARS, POOL, case
+from tests.regression.worlds import ALPHA, DIM, EXEMPLARS, POOL, PROMPTS, case
 
 from unskew.regression.config import Protections
 from unskew.regression.experiments.protection import interpolated, protection
@@ -25,7 +25,7 @@ def test_skew_costs_on_one_family_and_saves_on_the_other() -> None:
     }
     table = protection(ALPHA, answers, {"conjugate:gamma=3": 3.0}, cases, seed=0)
     assert {row["span"] for row in rows(table)} == set(SPANS)
-    assert {row["n"] for row in rows(table)} == {1000}  # the second half alone
+    assert {row["n"] for row in rows(table)} == {PROMPTS // 2}  # the second half alone
 
     def found(arm: str, metric: str):
         return only(table, arm=arm, metric=metric, span=SPANS[1])

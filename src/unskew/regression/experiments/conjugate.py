@@ -12,10 +12,11 @@ Whether more than a floor comes back is tested on a linear contrast (numerator -
 denominator), not on the ratio.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unskew.regression.experiments.names import CONJUGATE
@@ -29,9 +30,10 @@ from unskew.regression.measure import (
     risk_rows,
     row,
 )
-from unskew.regression.skew import fit_skew
+from unskew.regression.skew import fitted_skews
 from unskew.runs.tables import tidy
 from unskew.statistics import (
+    Interval,
     contrast,
     fieller,
     mean_interval,
@@ -79,24 +81,30 @@ def choose_gamma(pair: Pair, case: Case) -> float:
 
 
 def recovery_rows(
-    risks: Risks, spans: list[range], floor: float, margin: float, **labels: Any
+    risks: Risks,
+    spans: list[range],
+    floor: float,
+    margin: float,
+    counts: Iterable[int] = (),
+    **labels: Any,
 ) -> list[dict[str, Any]]:
     """Rows of one arm's recovery.
 
-    net_recovery (Fieller; null where the rise's interval holds 0), net_numerator, gross_recovery
-    for every span; over the first span also contrast_<floor> (one-sided lower bound: more than the
-    floor comes back) and contrast_null (one-sided upper bound of numerator - margin * denominator:
-    below 0, less than the margin comes back).
+    net_recovery and gross_recovery (null where the risk did not clearly rise) and net_numerator,
+    for every span and every k in `counts`; over the first span also contrast_<floor> (one-sided
+    lower bound: more than the floor comes back) and contrast_null (one-sided upper bound of
+    numerator - margin * denominator: below 0, less than the margin comes back).
     """
     rows = []
-    for span in spans:
+    places = [(span, {"span": label(span)}) for span in spans]
+    places += [(range(k, k + 1), {"k": k}) for k in counts]
+    for span, at in places:
         columns = risks.over(span)
         top, bottom = columns @ NUMERATOR, columns @ DENOMINATOR
         gross = columns[:, 1] - columns[:, 3]
-        at = {"k": span[0]} if len(span) == 1 else {"span": label(span)}
         rows += [
-            row(fieller(top, bottom), metric="net_recovery", **at, **labels),
-            row(fieller(gross, bottom), metric="gross_recovery", **at, **labels),
+            row(share_of_rise(top, bottom), metric="net_recovery", **at, **labels),
+            row(share_of_rise(gross, bottom), metric="gross_recovery", **at, **labels),
             row(contrast(columns, NUMERATOR), metric="net_numerator", **at, **labels),
         ]
     columns = risks.over(spans[0])
@@ -121,6 +129,15 @@ def recovery_rows(
     return rows
 
 
+def share_of_rise(recovered: NDArray[np.float64], rise: NDArray[np.float64]) -> Interval:
+    """mean(recovered) / mean(rise) over prompts (N,), by Fieller; all NaN unless the rise's
+    interval lies above 0, as there is no share of a fall or of nothing."""
+    if not mean_interval(rise).low > 0:
+        unknown = float("nan")
+        return Interval(unknown, unknown, unknown, len(rise))
+    return fieller(recovered, rise)
+
+
 def conjugate(
     alpha: float,
     pairs: Mapping[str, Pair],
@@ -143,7 +160,7 @@ def conjugate(
     report = case.half(1)
     inside, beyond = range(1, case.dim + 1), range(case.dim + 1, case.counts)
     everything = range(case.counts)
-    spans = [inside, *([beyond] if len(beyond) > 1 else []), everything]
+    spans = [inside, *([beyond] if beyond else []), everything]
     rows: list[dict[str, Any]] = []
 
     for family, answers in pairs.items():
@@ -185,10 +202,10 @@ def conjugate(
         four = (p.base[1.0], p.tuned[1.0], p.base[gamma], p.tuned[gamma])
         return Risks(*(errors(a, case)[report] for a in four))
 
-    each = [range(k, k + 1) for k in range(1, case.counts)]
     bounds = {"floor": floor, "margin": margin}
+    each = range(1, case.counts)
     rows += recovery_rows(
-        at(chosen), [*spans, *each], **bounds, arm="tuned", gamma=chosen, **labels
+        at(chosen), spans, counts=each, **bounds, arm="tuned", gamma=chosen, **labels
     )
 
     ideal = ideal_pair(alpha, pair, case)
@@ -197,7 +214,13 @@ def conjugate(
             shared = {"arm": "observer", "gamma": gamma, "metric": "excess_continuous", **labels}
             rows += risk_rows(errors(a, case)[report], spans, **shared)
         rows += recovery_rows(
-            at(chosen, ideal), [*spans, *each], **bounds, arm="observer", gamma=chosen, **labels
+            at(chosen, ideal),
+            spans,
+            counts=each,
+            **bounds,
+            arm="observer",
+            gamma=chosen,
+            **labels,
         )
 
     for gamma in (-1.0, 0.5):
@@ -229,10 +252,8 @@ def conjugate(
 def ideal_pair(alpha: float, pair: Pair, case: Case) -> Pair | None:
     """The observers with the skews of base and tuned model (fitted on the first half), by gamma;
     None where a skew cannot be fitted."""
-    fit, counts = case.half(0), range(1, case.dim + 1)
-    by_gamma = {gamma: case.predictors(gamma) for gamma in pair.tuned}
-    half = type(by_gamma[1.0])(*(type(q)(*(t[fit] for t in q)) for q in by_gamma[1.0]))
-    skews = [float(fit_skew(a[1.0][fit], half, alpha, counts).estimate) for a in pair]
+    skews = fitted_skews(pair.base[1.0], pair.tuned[1.0], case, alpha)
     if not np.isfinite(skews).all():
         return None
+    by_gamma = {gamma: case.predictors(gamma) for gamma in pair.tuned}
     return Pair(*({g: observer(p, alpha, d) for g, p in by_gamma.items()} for d in skews))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from unskew.regression.experiments.conjugate import Pair
+from unskew.regression.experiments.conjugate import Pair, share_of_rise
 from unskew.regression.experiments.names import CONTROLS
 from unskew.regression.measure import Case, answer, errors, label, mean_over, row
 from unskew.regression.priors import normal, philox
 from unskew.regression.transformer import Transformer
 from unskew.runs.tables import tidy
-from unskew.statistics import fieller, mean_interval
+from unskew.statistics import mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +65,8 @@ def other_finetuning(
     name: str, alpha: float, pairs: Mapping[str, Pair], cases: Mapping[str, Case], seed: int
 ) -> "pd.DataFrame":
     """Rows of one fine-tuning over 1 <= k <= d: rise_<family>, and for each gamma the tuned model's
-    gain_continuous (risk at gamma 1 minus risk at gamma) and net_recovery (Fieller, null where the
-    fine-tuning did not raise the risk)."""
+    gain_continuous (risk at gamma 1 minus risk at gamma) and net_recovery (null where the
+    fine-tuning did not clearly raise the risk)."""
     rows: list[dict[str, Any]] = []
     labels = {"experiment": CONTROLS, "arm": f"control:{name}", "alpha": alpha, "seed": seed}
     for family, pair in pairs.items():
@@ -86,7 +86,7 @@ def other_finetuning(
                 continue
             gain = tuned - risk(pair.tuned[gamma])
             base_gain = base - risk(pair.base[gamma])
-            ratio = fieller(gain - base_gain, tuned - base)
+            ratio = share_of_rise(gain - base_gain, tuned - base)
             rows += [
                 row(mean_interval(gain), gamma=gamma, metric="gain_continuous", **at),
                 row(mean_interval(base_gain), gamma=gamma, metric="base_gain_continuous", **at),

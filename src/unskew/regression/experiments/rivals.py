@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from unskew.regression.bayes import Posterior, Predictors, mixture, ridge
-from unskew.regression.measure import Case
+from unskew.regression.measure import Case, subset
 from unskew.regression.skew import fit_skew
 
+GOLDEN = 0.5 * (5**0.5 - 1)
 Rival = Callable[[float, Tensor, Tensor], Tensor]  # parameter, x, y -> predictions (N, P)
 
 
@@ -62,12 +63,20 @@ def rivals(
         return float((predictions[fit][:, counts] - target).square().mean())
 
     def search(name: str, grid: np.ndarray, predict: Rival) -> Fitted:
-        """The grid's best parameter, then its predictions under every gamma."""
-        best = min((float(v) for v in grid), key=lambda v: distance(predict(v, x, y)))
+        """The best parameter, by the grid and then by golden sections of the logarithm between
+        its neighbours, then its predictions under every gamma."""
+        coarse = int(np.argmin([distance(predict(float(v), x, y)) for v in grid]))
+        low, high = np.log(grid[max(coarse - 1, 0)]), np.log(grid[min(coarse + 1, len(grid) - 1)])
+        for _ in range(8):
+            width = GOLDEN * (high - low)
+            a, b = high - width, low + width
+            inner = [distance(predict(float(np.exp(v)), x, y)) for v in (a, b)]
+            low, high = (low, b) if inner[0] < inner[1] else (a, high)
+        best = float(np.exp(0.5 * (low + high)))
         return Fitted(name, best, {g: predict(best, x, g * y) / g for g in gammas})
 
     plain = gammas[1.0]
-    half = Predictors(*(Posterior(*(t[fit] for t in q)) for q in plain))
+    half = subset(plain, fit)
     delta = float(fit_skew(answers[fit], half, alpha, counts).estimate)
     skewed = Fitted(
         "skew", delta, {g: mixture(p, alpha, delta).prediction for g, p in gammas.items()}

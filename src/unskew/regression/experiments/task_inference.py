@@ -6,7 +6,7 @@ rivals; and the change of risk split into an inference part and an ability part:
 
     inference part   what the observer's change of answers, from the base's skew to the tuned
                      model's, does to the risk when added to the base model's answers
-    ability part     the rest
+    ability part     the rest: whatever one shift of the prior does not say
 
 The two orders of adding the parts are averaged (Shapley), so the parts sum to the whole.
 """
@@ -17,11 +17,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from unskew.regression.bayes import Posterior, Predictors
+from unskew.regression.bayes import Predictors
 from unskew.regression.experiments.names import TASK_INFERENCE
 from unskew.regression.experiments.rivals import rivals
 from unskew.regression.measure import Case, errors, label, mean_over, observer, risk_rows, row
-from unskew.regression.skew import fit_skew, skew_rise, weight_on_discrete
+from unskew.regression.skew import (
+    NOT_DEFINED,
+    fit_skew,
+    fitted_skews,
+    skew_drift,
+    skew_rise,
+    weight_on_discrete,
+)
 from unskew.runs.tables import tidy
 from unskew.statistics import mean_interval
 
@@ -60,14 +67,7 @@ def task_inference(
                 for k in range(case.counts)
             ]
 
-    close = all(ratio <= CLOSE_TO_BAYES for ratio in ratios.values())
-    note = (
-        f"base within {CLOSE_TO_BAYES} x Bayes on both families"
-        if close
-        else f"base not within {CLOSE_TO_BAYES} x Bayes ("
-        + ", ".join(f"{family} {ratio:.2f}" for family, ratio in ratios.items())
-        + "): part of this may be learning, not skew"
-    )
+    note = _reading(alpha, ratios)
     spans = [*([k] for k in range(1, case.counts)), counts]
     for span in spans:
         at = {"k": span[0]} if isinstance(span, list) else {"span": label(span)}
@@ -78,8 +78,26 @@ def task_inference(
     pooled = {"span": label(counts), **labels}
     rows.append(row(rise, arm="tuned", metric="skew_rise", note=note, **pooled))
 
+    if case.dim > 1:
+        # One shift of the prior would be the same at every k; a drift says how far from that it is.
+        for arm, answers in (("base", base[1.0]), ("tuned", tuned[1.0])):
+            drift = skew_drift(answers, plain, alpha, 1, case.dim, seed)
+            rows.append(row(drift, arm=arm, metric="skew_drift", note="k = d less k = 1", **pooled))
+
     rows += _held_out(alpha, tuned, case, gammas, pooled)
     return tidy(rows + _split(alpha, base[1.0], tuned[1.0], case, plain, labels))
+
+
+def _reading(alpha: float, ratios: Mapping[str, float]) -> str:
+    """How the skew of this base model may be read."""
+    if alpha in (0.0, 1.0):
+        return NOT_DEFINED
+    if all(ratio <= CLOSE_TO_BAYES for ratio in ratios.values()):
+        return f"base within {CLOSE_TO_BAYES} x Bayes on both families"
+    far = ", ".join(f"{family} {ratio:.2f}" for family, ratio in ratios.items())
+    return (
+        f"base not within {CLOSE_TO_BAYES} x Bayes ({far}): part of this may be learning, not skew"
+    )
 
 
 def _held_out(
@@ -90,7 +108,8 @@ def _held_out(
     labels: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Squared distance of each rival's prediction to the tuned model's answers to scaled prompts,
-    on the half not fitted on; `skew_advantage` is the rival's minus the skew's, paired."""
+    on the half not fitted on; `skew_advantage` is the rival's minus the skew's, paired: for each
+    gamma, and, without one, for the mean over gammas (which the largest distances dominate)."""
     report, counts = case.half(1), range(1, case.dim + 1)
     scaled = [gamma for gamma in gammas if gamma > 0 and gamma != 1.0]
     distances = {}
@@ -112,18 +131,16 @@ def _held_out(
         rows += [
             row(mean_interval(v), gamma=g, **shared) for g, v in zip(scaled, by_gamma, strict=True)
         ]
-        distances[rival.name] = np.mean(by_gamma, axis=0)
-        rows.append(row(mean_interval(distances[rival.name]), **shared))
-    if "skew" in distances:
+        distances[rival.name] = by_gamma
+        rows.append(row(mean_interval(np.mean(by_gamma, axis=0)), **shared))
+    for name, theirs in distances.items():
+        if name == "skew" or "skew" not in distances:
+            continue
+        apart = [a - b for a, b in zip(theirs, distances["skew"], strict=True)]
+        shared = {"arm": f"rival:{name}", "metric": "skew_advantage", **labels}
+        rows.append(row(mean_interval(np.mean(apart, axis=0)), **shared))
         rows += [
-            row(
-                mean_interval(d - distances["skew"]),
-                arm=f"rival:{name}",
-                metric="skew_advantage",
-                **labels,
-            )
-            for name, d in distances.items()
-            if name != "skew"
+            row(mean_interval(v), gamma=g, **shared) for g, v in zip(scaled, apart, strict=True)
         ]
     return rows
 
@@ -138,16 +155,15 @@ def _split(
 ) -> list[dict[str, Any]]:
     """Rows total_rise, inference_part and ability_part, by k and over 1..d and all k; skews fitted
     on the first half of the prompts, parts reported on the second."""
-    fit, report, counts = case.half(0), case.half(1), range(1, case.dim + 1)
-    half = Predictors(*(Posterior(*(t[fit] for t in q)) for q in p))
-    skews = [float(fit_skew(a[fit], half, alpha, counts).estimate) for a in (base, tuned)]
+    report, counts = case.half(1), range(1, case.dim + 1)
+    skews = fitted_skews(base, tuned, case, alpha)
     total = (errors(tuned, case) - errors(base, case))[report]
     spans = [counts, range(1, case.counts)]
     shared = {"arm": "tuned", **labels}
     rows = risk_rows(total, spans, metric="total_rise", **shared)
     if not np.isfinite(skews).all():
         return rows
-    change = observer(p, alpha, float(skews[1])) - observer(p, alpha, float(skews[0]))
+    change = observer(p, alpha, skews[1]) - observer(p, alpha, skews[0])
     first = errors(base.double() + change, case) - errors(base, case)
     last = errors(tuned, case) - errors(tuned.double() - change, case)
     inference = (0.5 * (first + last))[report]

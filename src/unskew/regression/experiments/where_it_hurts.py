@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unskew.regression.experiments.names import WHERE_IT_HURTS
 from unskew.regression.measure import Case, errors, label, observer, row
-from unskew.regression.skew import fit_skew
+from unskew.regression.skew import NOT_DEFINED, fitted_skews
 from unskew.runs.tables import tidy
 from unskew.statistics import mean_interval, slope, slope_within
 
@@ -38,10 +38,9 @@ def where_it_hurts(
     predicted rows and slopes are null and say so.
     """
     labels = {"experiment": WHERE_IT_HURTS, "alpha": alpha, "seed": seed}
-    fit, report = case.half(0), case.half(1)
+    report = case.half(1)
     p, inference = case.predictors(), range(1, case.dim + 1)
-    first = type(p)(*(type(q)(*(t[fit] for t in q)) for q in p))
-    skews = [float(fit_skew(a[fit], first, alpha, inference).estimate) for a in (base, tuned)]
+    skews = fitted_skews(base, tuned, case, alpha)
     known = bool(np.isfinite(skews).all())
     observed = (errors(tuned, case) - errors(base, case))[report]
     likelihood = p.discrete.log_evidence.numpy()[report]
@@ -68,6 +67,8 @@ def where_it_hurts(
     note = (
         f"skews {skews[0]:.2f} and {skews[1]:.2f} nats, fitted on the other half of the prompts"
         if known
+        else NOT_DEFINED
+        if alpha in (0.0, 1.0)
         else "no skew could be fitted"
     )
     shared = {"arm": "tuned", "metric": "slope", "note": note, **labels}
