@@ -43,12 +43,29 @@ def test_make_targets_exist():
 )
 def test_commands_resolve(command: str):
     done = subprocess.run(
-        [sys.executable, "-m", "unskew", *command.split(), "--dry-run"],
+        [sys.executable, "-m", "unskew", *command.removesuffix(" --dry-run").split(), "--dry-run"],
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"metric": "skew", "arm": "tuned", "k": 1}, "from {:.1f} nats at one"),
+        ({"metric": "skew", "arm": "tuned", "k": 12}, "to {:.1f} at twelve"),
+        ({"metric": "inference_part", "span": "1..3"}, "It explains {:.2f} of the rise"),
+        ({"metric": "total_rise", "span": "1..3"}, "of the rise of {:.2f} at 1 to 3"),
+        ({"metric": "inference_part", "span": "1..12"}, "but {:.2f} of"),
+        ({"metric": "total_rise", "span": "1..12"}, "of {:.2f} at 1 to 12"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_sentences_are_the_tables(wanted: dict, sentence: str):
+    prose = " ".join(README.split())
+    assert sentence.format(number("task-inference", **wanted).estimate) in prose
 
 
 def number(table: str, **wanted: object) -> pd.Series:
@@ -78,6 +95,13 @@ def shown(row: pd.Series, scale: float = 1.0, digits: int = 0) -> tuple[str, str
         ("where-it-hurts", {"metric": "slope", "span": "1..3"}, 1, 2),
         ("task-inference", {"metric": "skew", "arm": "base", "span": "1..3"}, 1, 1),
         ("task-inference", {"metric": "skew", "arm": "tuned", "span": "1..3"}, 1, 1),
+        ("task-inference", {"metric": "skew_rise"}, 1, 1),
+        (
+            "conjugate",
+            {"metric": "net_recovery", "arm": "control:finetuned-on-other-tasks", "gamma": 2.0},
+            100,
+            0,
+        ),
         ("converge", {"metric": "ratio_to_bayes_continuous", "alpha": 0.0}, 1, 2),
         ("converge", {"metric": "ratio_to_bayes_discrete", "alpha": 1.0}, 1, 2),
         ("converge", {"metric": "ratio_to_bayes_discrete", "alpha": 0.5}, 1, 2),
