@@ -68,8 +68,24 @@ def test_sentences_are_the_tables(wanted: dict, sentence: str):
     assert sentence.format(number("task-inference", **wanted).estimate) in prose
 
 
-def number(table: str, **wanted: object) -> pd.Series:
-    rows = pd.read_parquet(REFERENCE / "tables" / f"{table}.parquet")
+def test_the_other_shares_numbers_are_its_tables():
+    other = REFERENCE.parent / "demo-alpha-0.8"
+    rise = number("conjugate", other, metric="relative_rise_continuous", span="1..3")
+    back = number("conjugate", other, metric="net_recovery", arm="tuned", span="1..3")
+    skews = [
+        number("task-inference", other, metric="skew", arm=arm, span="1..3").estimate
+        for arm in ("base", "tuned")
+    ]
+    said = (
+        f"error up {100 * rise.estimate:.0f}% ({100 * rise.low:.0f} to {100 * rise.high:.0f}), "
+        f"{100 * back.estimate:.0f}% back ({100 * back.low:.0f} to {100 * back.high:.0f}), "
+        f"skew {skews[0]:.1f} to {skews[1]:.1f} nats"
+    )
+    assert said in " ".join(README.split())
+
+
+def number(table: str, run: Path = REFERENCE, **wanted: object) -> pd.Series:
+    rows = pd.read_parquet(run / "tables" / f"{table}.parquet")
     for column, value in wanted.items():
         rows = rows[rows[column] == value]
     assert len(rows) == 1, rows
