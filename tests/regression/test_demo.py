@@ -60,8 +60,8 @@ def test_1_the_mixtures_model_is_close_to_bayes_on_both_families(demo: RunFolder
 
 def test_2_finetuning_trades(demo: RunFolder):
     table = demo.read_table("conjugate")
-    assert one(table, metric="rise_discrete", span=SPAN).high < 0
-    assert one(table, metric="rise_continuous", span=SPAN).low > 0
+    assert one(table, metric="rise_discrete", arm="tuned", span=SPAN).high < 0
+    assert one(table, metric="rise_continuous", arm="tuned", span=SPAN).low > 0
 
 
 def test_3_it_hurts_where_the_skewed_observer_says(demo: RunFolder):
@@ -100,7 +100,7 @@ def test_5_conjugate_prompting_recovers_more_than_the_floor(demo: RunFolder):
     bound = one(table, metric=f"contrast_{FLOOR:g}", arm="tuned", span=SPAN)
     assert bound.low > 0
     top = one(table, metric="net_numerator", arm="tuned", span=SPAN).estimate
-    bottom = one(table, metric="rise_continuous", span=SPAN).estimate
+    bottom = one(table, metric="rise_continuous", arm="tuned", span=SPAN).estimate
     assert bound.estimate == pytest.approx(top - FLOOR * bottom)
 
 
@@ -122,7 +122,7 @@ def test_running_again_returns_the_finished_run(demo: RunFolder):
 
 
 def test_every_table_has_its_intervals_condition(demo: RunFolder):
-    for name in demo.tables():
+    for name in set(demo.tables()) - {"observer"}:  # the ideal observer has no trained weights
         table = demo.read_table(name)
         bounded = table[table.low.notna() | table.high.notna()]
         assert bounded.conditional_on.notna().all(), name
