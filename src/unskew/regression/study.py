@@ -65,8 +65,8 @@ def execute(config: Experiment, store: Store, progress: Progress) -> RunFolder:
 
 
 def prepare(config: Experiment) -> None:
-    """Set the number of CPU threads (all cores unless `threads` says else, but at most 8: more slow
-    models of this size down), and check that the device is there.
+    """Set the number of CPU threads (all cores unless `threads` says else, but at most 8, as these
+    models are small), and check that the device is there.
 
     Raises: UserError where device=cuda is asked of a machine without one.
     """
