@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unskew.conjugation.base import Conjugation, NotAdmissible, Promise
-from unskew.conjugation.glossary import DELIMITER, LINE_BREAK, NUMBER
+from unskew.conjugation.delimiters import SPAN
+from unskew.conjugation.glossary import LINE_BREAK, NUMBER
 from unskew.errors import UserError
 
 _SLOT = re.compile(r"\{([A-Za-z]\w*)\}")
@@ -371,7 +372,7 @@ def _pattern() -> re.Pattern[str]:
     ends = [c for c in codes if c + 1 not in known]
     marks = "".join(f"{chr(a)}-{chr(b)}" for a, b in zip(starts, ends, strict=True))
     word = rf"[^\W_](?:(?!_)[\w{marks}])*"
-    return re.compile(rf"{DELIMITER}|{NUMBER}|{word}|.[{marks}]*", re.DOTALL)
+    return re.compile(rf"{SPAN.pattern}|{NUMBER}|{word}|.[{marks}]*", re.DOTALL)
 
 
 def _is_number(token: Any) -> bool:
@@ -385,4 +386,4 @@ def _is_word(token: Any) -> bool:
 def _neutral(token: str) -> bool:
     if token.isalpha():
         return False
-    return not any(c.isalpha() for c in token) or re.fullmatch(DELIMITER, token) is not None
+    return not any(c.isalpha() for c in token) or SPAN.fullmatch(token) is not None
