@@ -109,7 +109,7 @@ class Glossary:
 
         Raises:
             NotAdmissible: a placeholder is lost, doubled or made up; or, where numbers are kept,
-                the translation has one of its own.
+                digits inside words (B2) that changed, or a number of the translator's own.
         """
         kept = dict(masked.kept)
         found = Counter(int(digits) for digits in _MARK.findall(translated))
@@ -122,8 +122,8 @@ class Glossary:
         for mark, count in found.items():
             if count > native[mark]:
                 raise NotAdmissible(name, f"the translator made up the placeholder [{mark}]")
-        if self.numbers and re.search(r"\d", _MARK.sub("", translated)):
-            raise NotAdmissible(name, "the translator wrote a number that the text does not have")
+        if self.numbers and _digits(translated) != _digits(masked.core):
+            raise NotAdmissible(name, "the translator changed digits of the text")
         core = _MARK.sub(lambda m: kept.get(int(m.group(1)), m.group()), translated)
         return masked.before + core + masked.after
 
@@ -137,6 +137,11 @@ def _bounded(word: str) -> str:
 
 def _wordlike(character: str) -> bool:
     return re.match(r"\w", character) is not None
+
+
+def _digits(text: str) -> list[str]:
+    """The digits outside of placeholders, in any order."""
+    return sorted(re.findall(r"\d+", _MARK.sub("", text)))
 
 
 def _aside(span: re.Match[str]) -> bool:
