@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unskew.errors import UserError
-from unskew.report import theme
+from unskew.report import audit, theme
 from unskew.report.blocks import Shown, data, download, figure, observer, spec_of
 from unskew.report.claims import claims
 from unskew.report.headline import conditional, headline
@@ -54,8 +54,9 @@ def _read(folder: RunFolder, key: str) -> Shown:
     # Replications keep the study's settings under `study`.
     alpha = (folder.config.get("study") or folder.config).get("alpha")
     alpha = float(alpha) if isinstance(alpha, int | float) else None
-    head = headline(tables, alpha)
-    if not head.tiles and folder.finished and (own := folder.extra.get("headline")):
+    audited = "verdicts" in tables
+    head = audit.head(tables) if audited else headline(tables, alpha)
+    if not audited and not head.tiles and folder.finished and (own := folder.extra.get("headline")):
         # A run that holds no main fine-tuning (comparisons, say) knows better what it is.
         head = head._replace(sentence=str(own))
     return Shown(
@@ -67,7 +68,7 @@ def _read(folder: RunFolder, key: str) -> Shown:
         tables=tables,
         alpha=alpha,
         head=head,
-        claims=claims(tables, alpha),
+        claims=[] if audited else claims(tables, alpha),
     )
 
 
@@ -132,6 +133,9 @@ def _overview(runs: list[Shown]) -> Safe:
 
 
 def _article(run: Shown, alone: bool) -> Safe:
+    if "verdicts" in run.tables:
+        parts = [*audit.sections(run), _downloads(audit.small(run), audit.NUMBERS), _settings(run)]
+        return el("article", _head(run, alone), *parts, id=run.key)
     drawn = sections()
     present = [s for s in drawn if s.name in run.tables]
     # A study shows its controls with experiment 5; as a table they are of a run of their own.
@@ -251,7 +255,13 @@ def _absent(absent: list[Section], observer: bool) -> Safe | None:
     )
 
 
-def _downloads(run: Shown) -> Safe | None:
+NUMBERS = (
+    "Every number on this page is a row of one of these tables: experiment, arm, alpha, "
+    "gamma, k, metric, estimate, 95% interval, n. An empty field is null: unknown, not 0."
+)
+
+
+def _downloads(run: Shown, said: str = NUMBERS) -> Safe | None:
     if not run.tables:
         return None
     rows, blobs = [], []
@@ -270,12 +280,7 @@ def _downloads(run: Shown) -> Safe | None:
     return el(
         "section",
         el("h2", "The numbers"),
-        el(
-            "p",
-            "Every number on this page is a row of one of these tables: experiment, arm, alpha, "
-            "gamma, k, metric, estimate, 95% interval, n. An empty field is null: unknown, not 0.",
-            class_="lead",
-        ),
+        el("p", said, class_="lead"),
         el("table", el("thead", head), el("tbody", *rows)),
         *blobs,
         class_="wrap",

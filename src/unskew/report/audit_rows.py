@@ -1,0 +1,235 @@
+"""Reading the tables of an audit: one `Task` per verdict, the worst first; nothing is computed.
+
+The page, the terminal and the notebook view all read through this file, and show any text of a
+model, a task or a configuration only as `plain(text)`: what a reader cannot see, or what would
+move other text about, is replaced by a symbol that can be seen.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The worst first. The mark says the same as the colour, for those who see no difference in hue.
+MARKS = {"not recovered": "✕", "suppressed": "↺", "inconclusive": "?", "retained": "✓"}
+IDENTITY = "identity"
+# Joiners that Persian, Indic scripts and emoji are written with, and number signs that are seen.
+SEEN = frozenset("\u200c\u200d\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd") | frozenset(
+    chr(code) for code in range(0x600, 0x606)
+)
+
+
+def plain(text: object, lines: bool = True) -> str:
+    """Any text, harmless on a terminal and honest on a page: nothing invisible is left in it.
+
+    Control characters become their pictures (ESC is ␛, NUL is ␀), and bidirectional controls,
+    line separators, invisible format characters and lone surrogates become their code points
+    (⟨U+202E⟩). Line ends and tabs stay with `lines`; without, they become ↵ and →.
+    """
+    shown = str(text)
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return "".join(_seen(character, lines) for character in shown)
+
+
+def _seen(character: str, lines: bool) -> str:
+    if character == "\n":
+        return "\n" if lines else "↵"
+    if character == "\t":
+        return "\t" if lines else "→"
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return f"⟨U+{code:04X}⟩" if hidden and character not in SEEN else character
+
+
+def line(text: object) -> str:
+    """A name or a sentence on one line."""
+    return plain(text, lines=False)
+
+
+class Estimate(NamedTuple):
+    """One row of `arms` or `contrasts`; None where the table says null."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    p: float | None = None
+    p_adjusted: float | None = None
+    n: int | None = None
+
+
+class Task(NamedTuple):
+    """One row of `verdicts`, as it is in the table (names are not yet `plain`), with its drop."""
+
+    name: str
+    verdict: str
+    conjugation: str | None
+    words: str | None
+    reason: str | None
+    n: int | None
+    clusters: int | None
+    n_needed: int | None
+    p: float | None
+    p_adjusted: float | None
+    detectable: float | None
+    margin: float | None
+    floor: float | None
+    level: float | None
+    chance: float | None
+    drop: Estimate | None
+
+    @property
+    def why(self) -> str | None:
+        """What an inconclusive verdict lacks, in words; None for the others."""
+        if self.verdict != "inconclusive":
+            return None
+        parts = [line(self.reason) if self.reason else "the reason was not recorded"]
+        if self.n_needed is not None:
+            there = "" if self.n is None else f", there are {self.n:,}"
+            parts.append(f"about {self.n_needed:,} documents would decide{there}")
+        else:
+            parts.append("how many documents would decide is unknown")
+        return "; ".join(parts)
+
+
+def tasks(verdicts: pd.DataFrame, contrasts: pd.DataFrame | None = None) -> list[Task]:
+    """Every verdict: not recovered, suppressed, inconclusive, retained; large drops first."""
+    found = []
+    for row in records(verdicts):
+        name = str(row["task"])
+        # The drop belongs to the plain arms; a table may give it for the chosen conjugation only.
+        drop = contrast(contrasts, name, "drop", [IDENTITY, None, "chosen", row.get("conjugation")])
+        whole = {key: _whole(row.get(key)) for key in ("n", "clusters", "n_needed")}
+        numbers = ("p", "p_adjusted", "detectable", "margin", "floor", "level", "chance")
+        parts = {key: row.get(key) for key in ("conjugation", "words", "reason", *numbers)}
+        found.append(Task(name, str(row["verdict"]), drop=drop, **whole, **parts))
+    order = list(MARKS)
+
+    def worst(task: Task) -> tuple[int, float, str]:
+        place = order.index(task.verdict) if task.verdict in order else len(order)
+        drop = task.drop.estimate if task.drop and task.drop.estimate is not None else -2.0
+        return place, -drop, task.name
+
+    return sorted(found, key=worst)
+
+
+def contrast(
+    table: pd.DataFrame | None, task: str, name: str, conjugations: Sequence[str | None]
+) -> Estimate | None:
+    """The contrast `name` of a task for the first of `conjugations` that has a row."""
+    if table is None:
+        return None
+    rows = records(table[(table["task"] == task) & (table["contrast"] == name)])
+    for wanted in conjugations:
+        for row in rows:
+            if row["conjugation"] == wanted:
+                return _estimate(row)
+    return None
+
+
+def arm(table: pd.DataFrame | None, task: str, name: str, conjugation: str) -> Estimate | None:
+    """The score of an arm ("base" or "tuned") of a task under a conjugation."""
+    if table is None:
+        return None
+    same = (table["task"] == task) & (table["arm"] == name) & (table["conjugation"] == conjugation)
+    rows = records(table[same])
+    return _estimate(rows[0]) if rows else None
+
+
+def through(table: pd.DataFrame | None, task: Task) -> str | None:
+    """The conjugation to show for a task: the chosen one, else the first that is no control."""
+    if task.conjugation is not None:
+        return task.conjugation
+    names = conjugations(table, task.name)
+    return next((name for name, role in names.items() if role == "conjugation"), None)
+
+
+def conjugations(table: pd.DataFrame | None, task: str) -> dict[str, str]:
+    """Conjugation -> role for a task: as they come, the controls last, without the identity."""
+    if table is None:
+        return {}
+    rows = table[table["task"] == task]
+    pairs = zip(rows["conjugation"], rows["role"], strict=True)
+    roles = {str(name): str(role) for name, role in pairs if role != "plain"}
+    return dict(sorted(roles.items(), key=lambda pair: pair[1] == "control"))
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dictionaries in which missing is None."""
+    there = table.notna().to_numpy()
+    return [
+        {
+            name: value if known else None
+            for (name, value), known in zip(row.items(), mask, strict=True)
+        }
+        for row, mask in zip(table.to_dict("records"), there, strict=True)
+    ]
+
+
+def headline(found: Sequence[Task]) -> str:
+    """The audit in a sentence: how many tasks of each verdict, and the worst of them."""
+    if not found:
+        return "The audit holds no task"
+    worst = found[0]
+    about = worst.verdict + _moved(worst, ", ")
+    if len(found) == 1:
+        return f"{line(worst.name)}: {about}"
+    counts = [(sum(t.verdict == verdict for t in found), verdict) for verdict in MARKS]
+    said = ", ".join(f"{count} {verdict}" for count, verdict in counts if count)
+    if all(task.verdict == "retained" for task in found):
+        largest = max(found, key=lambda t: (t.drop and t.drop.estimate) or -2.0)
+        return f"All {len(found)} tasks retained" + _moved(largest, f"; {line(largest.name)} is ")
+    return f"Of {len(found)} tasks: {said}; the worst is {line(worst.name)}, {about}"
+
+
+def _moved(task: Task, before: str) -> str:
+    """ ", down 32 points" in the table's own estimate; nothing where it is unknown."""
+    if task.drop is None or task.drop.estimate is None:
+        return ""
+    drop = task.drop.estimate
+    size = f"{100 * abs(drop):.0f}" if abs(drop) >= 0.0995 else points(abs(drop))
+    way = "down" if drop > 0 else "up"
+    return f"{before}{way} {size} points" if round(100 * drop, 1) else f"{before}level"
+
+
+def points(share: float | None) -> str:
+    """0.317 -> "31.7": a difference of scores in points, with a minus sign that is one."""
+    if share is None:
+        return "unknown"
+    text = f"{100 * share:.1f}"
+    return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
+
+
+def percent(share: float | None) -> str:
+    """0.317 -> "32%"; "–" where it is unknown."""
+    return "–" if share is None else f"{100 * share:.0f}%"
+
+
+def chance(p: float | None) -> str:
+    """A p-value: "0.013", "< 0.001", "–" where there is none."""
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def counted(verdicts: Sequence[Task]) -> Mapping[str, list[Task]]:
+    """Verdict -> its tasks, the worst verdict first, those without a task left out."""
+    groups = {verdict: [t for t in verdicts if t.verdict == verdict] for verdict in MARKS}
+    return {verdict: group for verdict, group in groups.items() if group}
+
+
+def _estimate(row: Mapping[str, Any]) -> Estimate:
+    fields = ("estimate", "low", "high", "p", "p_adjusted")
+    return Estimate(*(row.get(name) for name in fields), n=_whole(row.get("n")))
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)

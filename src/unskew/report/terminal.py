@@ -1,0 +1,149 @@
+"""The verdicts of an audit as a table for terminals: 80 columns suffice.
+
+`verdict_table` returns something that a rich console prints. No text of a model or a task can
+move the cursor, colour anything or reorder the line: all of it goes through `plain`, and none of
+it is read as rich's markup. Where the terminal knows no Unicode, marks and symbols are left out or
+escaped. `NO_COLOR` is honoured by rich.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from unskew.report.audit_rows import (
+    IDENTITY,
+    MARKS,
+    Task,
+    arm,
+    headline,
+    line,
+    percent,
+    plain,
+    tasks,
+    through,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+__all__ = ["LIMIT", "VerdictTable", "plain", "verdict_table"]
+
+LIMIT = "Suppressed means reachable through the conjugation, not intact in the plain language."
+STYLES = {
+    "not recovered": "bold red",
+    "suppressed": "bold blue",
+    "inconclusive": "yellow",
+    "retained": "green",
+}
+NARROW, GAP = 60, 2
+
+
+class Row(NamedTuple):
+    """One task as text: its five cells and the lines under them."""
+
+    cells: tuple[str, str, str, str, str]
+    verdict: str
+    below: list[str]
+
+
+def verdict_table(
+    verdicts: pd.DataFrame,
+    arms: pd.DataFrame | None,
+    contrasts: pd.DataFrame | None,
+    width: int | None = None,
+) -> VerdictTable:
+    """The tasks of an audit, the worst first, as a rich renderable.
+
+    width: columns to use at most; by default as many as the console has.
+    """
+    found = tasks(verdicts, contrasts)
+    return VerdictTable(headline(found), [_row(task, arms) for task in found], width)
+
+
+def _row(task: Task, arms: pd.DataFrame | None) -> Row:
+    def score(name: str, conjugation: str) -> str:
+        row = arm(arms, task.name, name, conjugation)
+        return percent(row.estimate if row else None)
+
+    s = through(arms, task)
+    brought = f"{score('tuned', s)} {line(s)}" if s is not None else "–"
+    cells = (line(task.name), score("base", IDENTITY), score("tuned", IDENTITY), brought)
+    below = [line(task.words)] if task.words else []
+    if task.why is not None:
+        below.append(f"Why: {task.why}.")
+    mark = MARKS.get(task.verdict, "–")
+    return Row((*cells, f"{mark} {line(task.verdict)}"), task.verdict, below)
+
+
+class VerdictTable:
+    """What `verdict_table` returns; print it with a rich console."""
+
+    def __init__(self, sentence: str, rows: list[Row], width: int | None) -> None:
+        self.sentence, self.rows, self.width = sentence, rows, width
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterable[RenderableType]:
+        from rich.padding import Padding
+        from rich.text import Text
+
+        width = min(options.max_width, self.width or options.max_width)
+        options = options.update_width(width)
+
+        def said(text: str, style: str = "") -> Text:
+            # A terminal that has no Unicode shows escapes rather than failing.
+            shown = (
+                text.encode("ascii", "backslashreplace").decode() if options.ascii_only else text
+            )
+            return Text(shown, style=style, overflow="fold")
+
+        def below(text: str) -> Iterable[RenderableType]:
+            yield from console.render(Padding(said(text, "dim"), (0, 0, 0, 2)), options)
+
+        yield from console.render(said(self.sentence + ".", "bold"), options)
+        yield Text()
+        names = ("task", "base", "tuned", "tuned + s", "verdict")
+        widths = self._widths(width)
+        if width >= NARROW:
+            head = [said(name, "dim") for name in names]
+            yield from console.render(_grid(head, widths), options)
+        for row in self.rows:
+            style = STYLES.get(row.verdict, "")
+            *cells, verdict = row.cells
+            if options.ascii_only:
+                verdict = line(row.verdict)
+            if width >= NARROW:
+                shown = [said(cells[0], "bold"), *map(said, cells[1:]), said(verdict, style)]
+                yield from console.render(_grid(shown, widths), options)
+            else:
+                yield from console.render(said(cells[0], "bold"), options)
+                yield from console.render(said(f"  {verdict}", style), options)
+                for name, cell in zip(names[1:4], cells[1:], strict=True):
+                    yield from console.render(said(f"  {name}: {cell}"), options)
+            for text in row.below:
+                yield from below(text)
+        if any(row.verdict == "suppressed" for row in self.rows):
+            yield Text()
+            yield from console.render(said(LIMIT, "dim"), options)
+
+    def _widths(self, width: int) -> list[int]:
+        """Columns of the five cells; the task gets what is left over."""
+        from rich.cells import cell_len
+
+        score, verdict = 6, 15
+        longest = max((cell_len(row.cells[3]) for row in self.rows), default=0)
+        room = width - 2 * score - verdict - 4 * GAP
+        brought = min(max(longest, len("tuned + s")), room // 2)
+        return [room - brought, score, score, brought, verdict]
+
+
+def _grid(cells: list, widths: list[int]) -> RenderableType:
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
+    for index, width in enumerate(widths):
+        grid.add_column(width=width, justify="right" if index in (1, 2) else "left")
+    grid.add_row(*cells)
+    return grid
