@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import unskew
+from unskew import cli_lm
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ Examples:
   unskew run demo --dry-run          only show the settings and the run's id
   unskew runs                        list the runs in ./runs
   unskew report RUN                  draw the page of a run anew
+  unskew audit BASE TUNED            what fine-tuning did to a language model
 """
 
 app = App(
@@ -83,7 +85,7 @@ def run(
     config = load(preset, changes, TypeAdapter(Experiment))
     from unskew.regression import study
     from unskew.runs.progress import Progress
-    from unskew.runs.store import Store
+    from unskew.runs.store import Store, shorten
 
     if dry_run:
         import yaml
@@ -98,7 +100,7 @@ def run(
         folder = study.execute(config, Store(runs), progress)
     if headline := folder.extra.get("headline"):
         print(headline)
-    print(f"run:  {_shown(folder.path)}")
+    print(f"run:  {shorten(folder.path)}")
     drawn = folder.path / "report.html"
     if not drawn.exists() and folder.tables() and runs.resolve() in folder.path.resolve().parents:
         # killed between the last table and the page
@@ -106,7 +108,7 @@ def run(
 
         page.write([folder], drawn)
     if drawn.exists():
-        print(f"page: {_shown(drawn)}")
+        print(f"page: {shorten(drawn)}")
     return OK
 
 
@@ -145,9 +147,17 @@ def report(
     """Write one page about finished runs: self-contained, opens offline."""
     folders = [_find(name, runs) for name in (run, *more)]
     from unskew.report import page
+    from unskew.runs.store import shorten
 
-    print(f"page: {_shown(page.write(folders, out))}")
+    print(f"page: {shorten(page.write(folders, out))}")
     return OK
+
+
+app.command(cli_lm.audit, sort_key=4, usage=cli_lm.AUDIT_USAGE, help_epilogue=cli_lm.AUDIT_EXAMPLES)
+app.command(cli_lm.tasks, sort_key=5)
+app.command(cli_lm.paper)
+
+COMMANDS = ("run", "runs", "report", "audit", "tasks", "conjugate", "paper")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -167,13 +177,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         command = next((word for word in given if not word.startswith("-")), "")
-        known = command if command in ("run", "runs", "report") else ""
+        known = command if command in COMMANDS else ""
         help_ = " ".join(f"unskew {known}".split())
         _complain(f"{' '.join(str(error).split())}\n`{help_} --help` shows how it is used")
         return USER_ERROR
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
-        if given[:1] == ["run"]:
+        if given[:1] in (["run"], ["audit"]):
             again = shlex.join(["unskew", *given])
             print(f"the same command continues where it stopped:\n  {again}", file=sys.stderr)
         return INTERRUPTED
@@ -207,14 +217,6 @@ def _find(name: str, runs: Path) -> "RunFolder":
         f"there is no run {name!r} in {runs}{nearest(name, known)}",
         hint="`unskew runs` lists the runs",
     )
-
-
-def _shown(path: Path) -> str:
-    """The path as short as it can be said from here."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def _complain(text: str) -> None:

@@ -44,7 +44,17 @@ def load(preset: str, overrides: Sequence[str], schema: "TypeAdapter[T]") -> T:
         UserError: unknown preset, unreadable YAML, malformed, repeated or misplaced override,
             unknown key, wrong type or value. The path of the key and what is allowed are named.
     """
-    doc = _read_preset(preset)
+    return resolve(_read_preset(preset), overrides, schema, preset)
+
+
+def resolve(
+    doc: dict[str, Any], overrides: Sequence[str], schema: "TypeAdapter[T]", source: str
+) -> T:
+    """The configuration of `doc` (which is changed) with `overrides` applied; see `load`.
+
+    Args:
+        source: where `doc` comes from, for messages.
+    """
     changes = _parse(overrides)
     # Overrides may reach into groups that the preset leaves at their defaults.
     try:
@@ -56,7 +66,7 @@ def load(preset: str, overrides: Sequence[str], schema: "TypeAdapter[T]") -> T:
     try:
         return _validate(schema, doc)
     except ValidationError as error:
-        raise report(error, doc, schema.json_schema(), preset) from None
+        raise report(error, doc, schema.json_schema(), source) from None
 
 
 def presets() -> list[str]:
@@ -88,12 +98,17 @@ def _read_preset(preset: str) -> dict[str, Any]:
             f"there is no preset {preset!r}{nearest(preset, presets())}",
             hint=_known_presets(),
         )
+    return read(file, preset)
+
+
+def read(file: "Traversable", name: str) -> dict[str, Any]:
+    """The group of settings in a YAML file. Raises UserError where it is none."""
     try:
         doc = parse_yaml(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"not valid YAML: {error}", preset) from None
+        raise UserError(f"not valid YAML: {error}", name) from None
     if not isinstance(doc, dict):
-        raise UserError("a preset is a group of `key: value` lines", preset)
+        raise UserError("a preset is a group of `key: value` lines", name)
     return doc
 
 

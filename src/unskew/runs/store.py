@@ -47,3 +47,11 @@ class Store:
 def shipped_root() -> Path:
     """The folder of the finished runs that come with the package."""
     return Path(unskew.__file__).parent / "models"
+
+
+def shorten(path: Path) -> str:
+    """The path as short as it can be said from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

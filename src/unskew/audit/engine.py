@@ -1,0 +1,399 @@
+"""How the audit meets lm-evaluation-harness 0.4.13: everything that touches it is in this file.
+
+The harness loads tasks, builds requests and scores answers; it never learns that a prompt was
+transformed. These stand between it and a model:
+
+    harness --requests--> Conjugated (an LM of the harness)
+                            Under: s(prompt), s_inv(answer), a Trace of each   conjugated.py
+                              Asker: nothing is asked twice                    asking.py
+                                Model: Harnessed (any LM of the harness), a server, a script
+
+`Harnessed` makes a `Model` of any LM of the harness, Hugging Face models among them. Under the
+identity the harness sees exactly what it would have seen without us.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import lm_eval.models  # noqa: F401  # before any model is looked up: fills the registry
+from lm_eval import evaluator
+from lm_eval.api.model import LM
+from lm_eval.tasks import TaskManager
+
+from unskew.audit.asking import Asker
+from unskew.audit.conjugated import Question, Trace, Under
+from unskew.audit.models import Answer, Message, Prompt, Score
+from unskew.conjugation.base import Conjugation
+from unskew.errors import UserError
+from unskew.runs.mistakes import nearest
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from lm_eval.api.task import Task
+
+DEFAULT_BUDGET = 256
+"""Tokens to answer with, where a task does not say: the harness's own default."""
+
+REFUSED = -1e30
+"""Stands for the log-likelihood of what was refused; finite, as the harness divides by it."""
+
+OURS = "unskew_"
+"""How the names of our own tasks begin."""
+
+Key = tuple[str, int, int]  # task, doc_id, index of the request within the document
+
+
+class Conjugated(LM):
+    """A model under a conjugation, as an LM of the harness.
+
+    Attributes:
+        traces: what happened to each request, by task, document and index.
+    """
+
+    def __init__(self, model: Asker, conjugation: Conjugation) -> None:
+        super().__init__()
+        self.under = Under(model, conjugation)
+        self.traces: dict[Key, Trace] = {}
+        self._chats: dict[str, list[Message]] = {}
+
+    # The messages are kept apart until they are sent, so that s never sees a special token.
+    def apply_chat_template(
+        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+    ) -> str:
+        key = json.dumps(chat_history, ensure_ascii=False)
+        self._chats[key] = [dict(message) for message in chat_history]
+        return key
+
+    @property
+    def tokenizer_name(self) -> str:
+        return f"unskew-{self.under.conjugation.name}"
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
+        asked = [
+            Question(self._prompt(request), *_generation(request.args[1])) for request in requests
+        ]
+        return [trace.answer for trace in self._noted(requests, self.under.generate(asked))]
+
+    def loglikelihood(
+        self, requests: list[Instance], disable_tqdm: bool = True
+    ) -> list[tuple[float, bool]]:
+        pairs = [(self._prompt(request), request.args[1]) for request in requests]
+        return [
+            # The harness wants a number. It counts nowhere: the document's score is null.
+            (REFUSED, False) if trace.score is None else tuple(trace.score)
+            for trace in self._noted(requests, self.under.score(pairs))
+        ]
+
+    def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:
+        raise UserError(
+            "a perplexity has no meaning under a conjugation: another text has another one",
+            where=str(requests[0].task_name),
+            hint="choose a task that generates or chooses",
+        )
+
+    def _prompt(self, request: Instance) -> Prompt:
+        return self._chats.get(request.args[0], request.args[0])
+
+    def _noted(self, requests: list[Instance], traces: list[Trace]) -> list[Trace]:
+        for request, trace in zip(requests, traces, strict=True):
+            self.traces[str(request.task_name), int(request.doc_id or 0), request.idx] = trace
+        return traces
+
+
+class Harnessed:
+    """Any LM of the harness as a `Model`.
+
+    Args:
+        lm: e.g. an HFLM; it keeps its own batching.
+        record: what decides its answers.
+    """
+
+    batch = 1 << 30  # it sorts and batches better than we could from outside
+
+    def __init__(self, lm: LM, record: Mapping[str, Any]) -> None:
+        self.lm, self.record = lm, dict(record)
+        self.window: int | None = getattr(lm, "max_length", None)
+        self._finished: deque[bool | None] = deque()
+        if hasattr(lm, "_model_generate"):
+            self._watch(lm)
+
+    def render(self, prompt: Prompt) -> str:
+        """A chat as the one text that the model reads."""
+        if isinstance(prompt, str):
+            return prompt
+        # A last message of the assistant is the beginning of the answer.
+        open_ended = prompt[-1]["role"] != "assistant"
+        history = [dict(message) for message in prompt]
+        return self.lm.apply_chat_template(history, add_generation_prompt=open_ended)
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        stop: Sequence[str],
+        max_tokens: int,
+        tell: Callable[[int, Answer], None] = lambda i, answer: None,
+    ) -> list[Answer]:
+        settings = {
+            "until": list(stop), "max_gen_toks": max_tokens, "do_sample": False, "temperature": 0.0
+        }  # fmt: skip
+        rendered = [self.render(prompt) for prompt in prompts]
+        places: dict[str, list[int]] = {}
+        for i, text in enumerate(rendered):
+            places.setdefault(text, []).append(i)
+        answers: dict[int, Answer] = {}
+
+        def heard(i: int, text: str) -> None:
+            cut = self._finished.popleft() if self._finished else None
+            answers[i] = Answer(text, cut)
+            tell(i, answers[i])
+
+        self._finished.clear()
+        with self._listening(lambda request, text: heard(places[request[0]].pop(0), text)):
+            texts = self.lm.generate_until(_requests((text, dict(settings)) for text in rendered))
+        return [answers.get(i, Answer(text, None)) for i, text in enumerate(texts)]
+
+    def score(
+        self,
+        pairs: Sequence[tuple[Prompt, str]],
+        tell: Callable[[int, Score], None] = lambda i, score: None,
+    ) -> list[Score]:
+        if not pairs:
+            return []
+        rendered = [(self.render(prompt), continuation) for prompt, continuation in pairs]
+        places: dict[tuple[str, str], list[int]] = {}
+        for i, pair in enumerate(rendered):
+            places.setdefault(pair, []).append(i)
+
+        def heard(request: Any, result: Any) -> None:
+            if left := places.get(tuple(request)):
+                tell(left.pop(0), Score(float(result[0]), bool(result[1])))
+
+        with self._listening(heard):
+            results = self.lm.loglikelihood(_requests(rendered))
+        return [Score(float(logprob), bool(greedy)) for logprob, greedy in results]
+
+    def length(self, prompt: Prompt) -> int | None:
+        encode = getattr(self.lm, "tok_encode", None)
+        return None if encode is None else len(encode(self.render(prompt)))
+
+    @contextmanager
+    def _listening(self, heard: Callable[[Any, Any], None]) -> Iterator[None]:
+        """The harness tells its cache of every answer as soon as a batch is done; here too."""
+        before = self.lm.cache_hook
+        self.lm.cache_hook = SimpleNamespace(add_partial=lambda _, req, res: heard(req, res))  # type: ignore[assignment]
+        try:
+            with hushed():
+                yield
+        finally:
+            self.lm.cache_hook = before
+
+    def _watch(self, lm: Any) -> None:
+        """Note for each generated row whether the budget ended it: no end token, no stop string."""
+        generate = lm._model_generate
+
+        def watched(context: Any, *args: Any, **kwargs: Any) -> Any:
+            out = generate(context, *args, **kwargs)
+            start = context.shape[1] if lm.backend == "causal" else 0
+            room = kwargs.get("max_length", start) - start
+            for row in out.tolist():
+                tokens = row[start:]
+                ended = len(tokens) < room or lm.eot_token_id in tokens
+                text = "" if ended else lm.tok_decode(tokens)
+                stopped = any(stop and stop in text for stop in kwargs.get("stop") or [])
+                self._finished.append(not ended and not stopped)
+            return out
+
+        lm._model_generate = watched
+
+
+def hugging_face(
+    name: str,
+    *,
+    record: Mapping[str, Any],
+    revision: str | None = None,
+    dtype: str = "float32",
+    adapter: str | None = None,
+    template: str | None = None,
+    batch: int = 32,
+    device: str = "cpu",
+    trust_code: bool = False,
+) -> Harnessed:
+    """A Hugging Face model by id or folder, with a PEFT adapter if there is one.
+
+    Args:
+        name: id or folder of the model (of the adapter's base, where `adapter` is given).
+        template: the text of a chat template in Jinja, in place of the tokenizer's own.
+        trust_code: run the Python code that comes with the model.
+
+    Raises: UserError where it cannot be loaded.
+    """
+    from lm_eval.models.huggingface import HFLM
+
+    try:
+        with hushed():
+            lm = HFLM(
+                pretrained=name, revision=revision or "main", dtype=dtype, peft=adapter,
+                batch_size=batch, device=device, trust_remote_code=trust_code,
+            )  # fmt: skip
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        said = str(error).strip() or type(error).__name__
+        first = said.splitlines()[0]
+        hint = "give a folder written by save_pretrained, or the id of a model that can be fetched"
+        raise UserError(f"this model cannot be loaded: {first}", str(name), hint) from error
+    if template is not None:
+        lm.tokenizer.chat_template = template
+    return Harnessed(lm, record)
+
+
+class Loaded(NamedTuple):
+    """A task, and what the audit needs to know of it."""
+
+    name: str
+    task: Task
+    main: str | None  # the main metric, where the task says it
+    chance: float | None
+    cluster: str | None  # the field of a document that names its source
+    choices: bool
+
+
+def load_tasks(
+    names: Sequence[str], include: Sequence[Path] = (), metadata: Mapping[str, Any] | None = None
+) -> list[Loaded]:
+    """Tasks, tags and groups by name: ours and those in `include`, else the harness's catalogue.
+
+    Raises: UserError for an unknown name, data that cannot be had, a task that the audit cannot
+    judge (perplexities, images, code that is run).
+    """
+    from unskew.audit.tasks import TASKS
+
+    places: list[str | Path] = [TASKS, *include]
+    with hushed():
+        manager = TaskManager(
+            include_defaults=False, include_path=places, metadata=dict(metadata or {})
+        )
+        foreign = [n for n in names if n not in manager.all_tasks and not n.startswith(OURS)]
+        if any(not Path(name).is_file() for name in foreign):
+            # The whole catalogue takes some seconds to read, so only where it is needed.
+            manager = TaskManager(include_path=places, metadata=dict(metadata or {}))
+    if unknown := [n for n in names if n not in manager.all_tasks and not Path(n).is_file()]:
+        raise UserError(
+            f"there is no task {unknown[0]!r}{nearest(unknown[0], manager.all_tasks)}",
+            hint="`unskew tasks` lists ours; any task of lm-evaluation-harness works by its name",
+        )
+    found: dict[str, Task] = {}
+    for name in names:
+        try:
+            with hushed():
+                found |= manager.load([name])["tasks"]
+        except UserError:
+            raise
+        except Exception as error:  # whatever a data set's loader raises
+            said = str(error).strip().splitlines()
+            raise UserError(
+                f"its data cannot be loaded: {said[0] if said else type(error).__name__}",
+                where=name,
+                hint="our own tasks (`unskew tasks`) need no network",
+            ) from error
+    return [_checked(name, task) for name, task in found.items()]
+
+
+def _checked(name: str, task: Any) -> Loaded:
+    if task.OUTPUT_TYPE == "loglikelihood_rolling":
+        raise UserError("a perplexity cannot be audited: it has no right answers", where=name)
+    if getattr(task, "UNSAFE_CODE", False):
+        raise UserError("this task runs code that a model wrote; it is not audited", where=name)
+    if getattr(task, "MULTIMODAL", False):
+        raise UserError("this task needs more than text", where=name)
+    said = (task.get_config("metadata") or {}).get("unskew", {})
+    choices = task.OUTPUT_TYPE == "multiple_choice"
+    chance = said.get("chance")
+    if chance is None and choices:
+        counts = {len(task.doc_to_choice(doc)) for doc in task.eval_docs}
+        chance = sum(1.0 / n for n in counts) / len(counts)
+    return Loaded(name, task, said.get("main"), chance, said.get("cluster"), choices)
+
+
+def evaluate(
+    lm: LM,
+    tasks: Sequence[Loaded],
+    *,
+    limit: int | None = None,
+    chat: bool = False,
+    system: str | None = None,
+    shots: int | None = None,
+    seed: int = 1234,
+) -> dict[str, list[dict[str, Any]]]:
+    """The harness's samples by task: one dict per document (and filter).
+
+    Exemplars are drawn from `seed` anew at each call, so all arms see the same ones.
+    """
+    for loaded in tasks:
+        task: Any = loaded.task
+        if shots is not None and task.get_config("num_fewshot") != 0:
+            task.set_config(key="num_fewshot", value=shots)
+        elif task.get_config("num_fewshot") is None:
+            task.set_config(key="num_fewshot", value=0)
+        task.set_fewshot_seed(seed=seed)
+    with hushed():
+        results: Any = evaluator.evaluate(
+            lm,
+            {"tasks": {loaded.name: loaded.task for loaded in tasks}, "groups": {}},
+            limit=limit,
+            bootstrap_iters=0,
+            log_samples=True,
+            apply_chat_template=chat,
+            fewshot_as_multiturn=chat,
+            system_instruction=system,
+        )
+    return results["samples"]
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """The harness's log lines and bars are kept off the terminal; what matters is recorded."""
+    import tqdm
+
+    loggers = [logging.getLogger(name) for name in ("lm_eval", "datasets", "transformers")]
+    levels = [logger.level for logger in loggers]
+    start = tqdm.tqdm.__init__
+
+    def silent(self: Any, *args: Any, **kwargs: Any) -> None:
+        start(self, *args, **{**kwargs, "disable": True})
+
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    tqdm.tqdm.__init__ = silent
+    try:
+        with warnings.catch_warnings():
+            theirs = r"(transformers|peft|lm_eval|datasets|huggingface_hub)\b"
+            warnings.filterwarnings("ignore", module=theirs)
+            yield
+    finally:
+        tqdm.tqdm.__init__ = start
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _requests(arguments: Any) -> list[Any]:
+    """Requests in the one respect that a model looks at: their arguments."""
+    return [SimpleNamespace(args=tuple(one), task_name=None) for one in arguments]
+
+
+def _generation(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
+    """Stop strings and budget. The audit is greedy: arms must differ by the model alone."""
+    until = settings.get("until") or ()
+    budgets = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+    budget = next((settings[name] for name in budgets if name in settings), DEFAULT_BUDGET)
+    return ((until,) if isinstance(until, str) else tuple(until)), int(budget)

@@ -1,0 +1,144 @@
+"""Samples that lm-evaluation-harness has logged already (`lm_eval --log_samples`), as records.
+
+A folder holds `samples_<task>_<date>.jsonl`, anywhere below it; of several files for one task the
+newest by name is read. From plain logs of two models an audit says retained or inconclusive; logs
+of both under a conjugation add the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unskew.audit import records
+from unskew.errors import UserError
+from unskew.runs.folder import RunFolder
+from unskew.runs.store import Store
+
+CONJUGATED = "the logs' conjugation"
+
+NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d{2}-\d{2}T.+)\.jsonl")
+NEEDED = ("doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",
+          "doc_hash", "target_hash")  # fmt: skip
+
+
+def execute(
+    plain: tuple[Path, Path],
+    conjugated: tuple[Path, Path] | None,
+    changes: Sequence[str],
+    store: Store,
+) -> RunFolder:
+    """Audit logs of (base, tuned), and of both under a conjugation where there are any.
+
+    Raises: UserError where logs are missing, damaged, or not about the same samples.
+    """
+    from pydantic import TypeAdapter
+
+    from unskew.audit.config import AuditLogs
+    from unskew.audit.run import finish
+    from unskew.runs.config import resolve
+
+    given = {"conjugated": conjugated is not None}
+    config = resolve(given, changes, TypeAdapter(AuditLogs), "this audit")
+    named = {"base": (plain[0], records.IDENTITY), "tuned": (plain[1], records.IDENTITY)}
+    if conjugated is not None:
+        named["base under s"] = (conjugated[0], CONJUGATED)
+        named["tuned under s"] = (conjugated[1], CONJUGATED)
+    parents = {role: _digest(folder) for role, (folder, _) in named.items()}
+    found: list[dict[str, Any]] = []
+    chances: dict[str, float] = {}
+    for role, (folder, conjugation) in named.items():
+        rows, levels = read(folder, role.partition(" ")[0], conjugation, config.metrics)
+        found += rows
+        chances |= levels
+    table = records.table(found)
+    arms = table.groupby("task")[["arm", "conjugation"]].apply(lambda t: len(t.drop_duplicates()))
+    if (lacking := arms[arms < len(named)]).size:
+        raise UserError(
+            "this task is not in all of the logs",
+            where=str(lacking.index[0]),
+            hint="run the same tasks on both models",
+        )
+    with store.open(config, parents) as run:
+        if not run.finished:
+            finish(run, table, config.rules, chances, apart=True)
+        return run
+
+
+def read(
+    folder: Path,
+    arm: str,
+    conjugation: str = records.IDENTITY,
+    metrics: Mapping[str, str] | None = None,
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """The rows of one arm, and the chance level of each task.
+
+    Raises: UserError where there are no logs, or a line is not one of the harness's samples.
+    """
+    files = _newest(folder)
+    role = records.PLAIN if conjugation == records.IDENTITY else records.CONJUGATION
+    found: list[dict[str, Any]] = []
+    chances: dict[str, float] = {}
+    for task, path in files.items():
+        samples = [_sample(line, path, i) for i, line in enumerate(_lines(path), start=1)]
+        if not samples:
+            raise UserError("this log holds no samples", str(path))
+        choices = len(samples[0]["arguments"]) > 1
+        chances[task] = 1.0 / len(samples[0]["arguments"]) if choices else 0.0
+        main = (metrics or {}).get(task)
+        source = records.Source(task, arm, conjugation, role, main, None, choices)
+        found += records.rows(source, samples, {})
+    return found, chances
+
+
+def _newest(folder: Path) -> dict[str, Path]:
+    hint = "give the --output_path of `lm_eval --log_samples`"
+    if not folder.is_dir():
+        raise UserError("there is no such folder of logs", str(folder), hint)
+    files: dict[str, Path] = {}
+    for path in sorted(folder.rglob("samples_*.jsonl"), key=lambda p: _dated(p.name)):
+        if match := NAME.fullmatch(path.name):
+            files[match["task"]] = path
+    if not files:
+        raise UserError("there are no samples_*.jsonl in it", str(folder), hint)
+    return dict(sorted(files.items()))
+
+
+def _digest(folder: Path) -> str:
+    """Of the logs' content: where they lie decides nothing."""
+    digest = hashlib.sha256()
+    for task, path in _newest(folder).items():
+        digest.update(task.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _dated(name: str) -> str:
+    match = NAME.fullmatch(name)
+    return match["date"] if match else ""
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"it cannot be read: {error}", str(path)) from None
+
+
+def _sample(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        sample = json.loads(line)
+        missing = [name for name in NEEDED if name not in sample]
+    except (ValueError, TypeError):
+        raise UserError(f"line {number} is not JSON", str(path)) from None
+    if missing:
+        hint = "logs of lm-evaluation-harness 0.4.9 or newer hold it"
+        raise UserError(f"line {number} lacks {missing[0]!r}", str(path), hint)
+    # In files the arguments are {"gen_args_0": {"arg_0": ..., "arg_1": ...}, ...}.
+    arguments = sample["arguments"]
+    if isinstance(arguments, dict):
+        sample["arguments"] = [list(one.values()) for one in arguments.values()]
+    return sample

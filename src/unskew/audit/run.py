@@ -1,0 +1,278 @@
+"""Run an audit: four arms for each task and conjugation, then the tables and the verdicts.
+
+Nothing is lost when it dies: answers are kept as they arrive (asking.py), and the same command
+continues. Models are opened one after the other; documents, exemplars and prompts are the same for
+both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from unskew.audit import models, records
+from unskew.audit.asking import Asker
+from unskew.audit.config import Audit
+from unskew.audit.rules import Rules
+from unskew.audit.summary import headline, summarise
+from unskew.conjugation.base import Conjugation, Identity
+from unskew.errors import UserError
+from unskew.runs.folder import RunFolder
+from unskew.runs.identity import canonical
+from unskew.runs.progress import Progress
+from unskew.runs.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from unskew.audit.engine import Conjugated, Loaded
+
+ARMS = ("base", "tuned")
+SHORTEST_WRAPPER = 20
+
+
+class Pair(NamedTuple):
+    """The two models: how to open them, and what decides their answers."""
+
+    records: Mapping[str, Mapping[str, Any]]  # arm -> fingerprint
+    opened: Callable[[str], models.Model]
+
+
+def execute(config: Audit, store: Store, progress: Progress, pair: Pair | None = None) -> RunFolder:
+    """Run an audit, or continue it, or return the finished one.
+
+    Args:
+        pair: models that exist already (a notebook's); otherwise those of the configuration.
+
+    Raises:
+        UserError: a model or task that is not there or cannot be audited, arms that cannot be
+            compared, a run that is damaged or being written by another process.
+    """
+    pair = pair or referenced(config)
+    parents = {arm: _digest(record) for arm, record in pair.records.items()}
+    parents["tasks"] = _tasks_digest()
+    with store.open(config, parents) as folder:
+        if not folder.finished:
+            _audit(config, folder, pair, progress)
+        return folder
+
+
+def identify(config: Audit) -> str:
+    """The id of the run that `execute` would make."""
+    from unskew.runs.identity import run_id
+
+    parents = {arm: _digest(record) for arm, record in referenced(config).records.items()}
+    return run_id(config, parents | {"tasks": _tasks_digest()})
+
+
+def referenced(config: Audit) -> Pair:
+    """The pair that a configuration names. Cheap: nothing is loaded but fingerprints.
+
+    Raises: UserError for a model that is not there, or a template that one of them lacks.
+    """
+    template = models.common_template(config.base, config.tuned, config.template)
+    references = {"base": config.base, "tuned": config.tuned}
+    found = {
+        arm: {**models.fingerprint(reference), "template": template}
+        for arm, reference in references.items()
+    }
+
+    def opened(arm: str) -> models.Model:
+        return _open(references[arm], found[arm], config, template)
+
+    return Pair(found, opened)
+
+
+def _open(
+    reference: models.Reference, record: Mapping[str, Any], config: Audit, template: str | None
+) -> models.Model:
+    match reference:
+        case models.Local():
+            from unskew.audit import engine
+
+            return engine.hugging_face(
+                reference.path,
+                record=record,
+                revision=reference.revision,
+                dtype=reference.dtype,
+                adapter=reference.adapter,
+                template=template,
+                batch=config.batch,
+                device=config.device,
+                trust_code=config.trust_code,
+            )
+        case models.Server():
+            from unskew.audit.server import ServerModel
+
+            return ServerModel(reference)
+        case models.Scripted():
+            from unskew.audit.scripted import load
+
+            return load(reference)
+
+
+def _audit(config: Audit, folder: RunFolder, pair: Pair, progress: Progress) -> None:
+    from unskew.audit import engine
+
+    tasks = engine.load_tasks(config.tasks, [Path(p) for p in config.include], config.metadata)
+    unknown = set(config.metrics) - {task.name for task in tasks}
+    if unknown:
+        raise UserError(
+            f"a metric is named for {sorted(unknown)[0]!r}, which is not among the tasks",
+            hint=f"tasks: {', '.join(task.name for task in tasks)}",
+        )
+    askers: dict[str, Asker] = {}
+    transforms = _Transforms(config, lambda: askers["base"])
+    found: list[dict[str, Any]] = []
+    for arm in ARMS:
+        found += _arm(arm, config, tasks, transforms, pair, askers, folder, progress)
+        if not transforms.ask_base:
+            askers.clear()  # room for the other model
+    table = records.table(found)
+    finish(folder, table, config.rules, {task.name: task.chance or 0.0 for task in tasks})
+
+
+def _arm(
+    arm: str,
+    config: Audit,
+    tasks: Sequence[Loaded],
+    transforms: _Transforms,
+    pair: Pair,
+    askers: dict[str, Asker],
+    folder: RunFolder,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """All rows of one model: every task under the identity, each conjugation, each control."""
+    from unskew.audit import engine
+
+    found: list[dict[str, Any]] = []
+    each = sum(_requests(task, config.limit) for task in tasks)
+    total = each * (1 + len(config.conjugations) + len(config.controls))
+    with progress.task(f"{arm} model", total) as bar:
+        answers = folder.path / f"answers-{arm}.jsonl"
+        asker = askers[arm] = Asker(pair.opened(arm), answers, bar.advance)
+        for conjugation, role in transforms.each():
+            before = asker.asked + asker.remembered
+            lm = engine.Conjugated(asker, conjugation)
+            samples = engine.evaluate(
+                lm,
+                tasks,
+                limit=config.limit,
+                chat=config.template != "none",
+                system=config.system,
+                shots=config.shots,
+                seed=config.seed,
+            )
+            # What was refused was not asked.
+            bar.advance(each - (asker.asked + asker.remembered - before))
+            if arm == "base":
+                transforms.heard(conjugation, lm)
+            for task in tasks:
+                source = records.Source(
+                    task.name, arm, conjugation.name, role,
+                    config.metrics.get(task.name, task.main), task.cluster, task.choices,
+                )  # fmt: skip
+                found += records.rows(source, samples[task.name], lm.traces)
+    return found
+
+
+def finish(
+    folder: RunFolder,
+    table: pd.DataFrame,
+    rules: Rules,
+    chances: Mapping[str, float],
+    apart: bool = False,
+) -> None:
+    """Check the pairing (`apart`: see `records.paired`), write all tables and the manifest."""
+    records.paired(table, apart)
+    summary = summarise(table, rules, chances)
+    folder.write_table("records", table)
+    for name, one in summary.items():
+        folder.write_table(name, one)
+    folder.finish({"headline": headline(summary["verdicts"])})
+
+
+class _Transforms:
+    """The identity, the conjugations and the controls, in the order in which they are run."""
+
+    def __init__(self, config: Audit, base: Callable[[], Asker]) -> None:
+        self.config, self.base = config, base
+        self.growth: list[float] = []
+        self._plain: dict[Any, int] = {}
+        self._wrapper: str | None = None
+        self.ask_base = any(name.startswith("self:") for name in config.conjugations)
+        # Parsed at once: a mistyped name must not wait for the first model.
+        self._parsed = {
+            name: self._parse(name) for name in (*config.conjugations, *config.controls)
+        }
+        if len(self._parsed) < len(config.conjugations) + len(config.controls):
+            raise UserError("a conjugation is named twice", where="conjugations")
+
+    def each(self) -> Iterator[tuple[Conjugation, str]]:
+        yield Identity(), records.PLAIN
+        for name in self.config.conjugations:
+            yield self._parsed[name], records.CONJUGATION
+        for name in self.config.controls:
+            yield (
+                self._parse(self._measured()) if name == "wrapper" else self._parsed[name],
+                records.CONTROL,
+            )
+
+    def heard(self, conjugation: Conjugation, lm: Conjugated) -> None:
+        """How much longer the prompts became: the neutral wrapper is to add as much."""
+        lengths = {key: len(trace.prompt) for key, trace in lm.traces.items() if not trace.refused}
+        if isinstance(conjugation, Identity):
+            self._plain = lengths
+        elif self._wrapper is None and lengths:
+            self.growth.append(fmean(lengths[key] - self._plain[key] for key in lengths))
+
+    def _measured(self) -> str:
+        """The wrapper's name with its length, the same for both arms."""
+        if self._wrapper is None:
+            grown = round(fmean(self.growth)) if self.growth else 0
+            self._wrapper = f"wrapper:{max(grown, SHORTEST_WRAPPER)}"
+        return self._wrapper
+
+    def _parse(self, name: str) -> Conjugation:
+        from unskew.audit.names import conjugation
+
+        return conjugation(name, self._ask_for)
+
+    def _ask_for(self, reference: str) -> Callable[[Sequence[str]], list[str]]:
+        """Who translates: `self` is the base model, for both arms, so that both read one text."""
+
+        def ask(prompts: Sequence[str]) -> list[str]:
+            asker = self.base() if reference == "self" else self._server(reference)
+            return [answer.text for answer in asker.generate(list(prompts), ("\n",), 256)]
+
+        return ask
+
+    def _server(self, reference: str) -> Asker:
+        parsed = models.reference(f"openai:{reference}")
+        return Asker(_open(parsed, models.fingerprint(parsed), self.config, None))
+
+
+def _requests(task: Loaded, limit: int | None) -> int:
+    docs: Any = task.task
+    count = len(docs.eval_docs) if limit is None else min(limit, len(docs.eval_docs))
+    return count * (len(docs.doc_to_choice(docs.eval_docs[0])) if task.choices else 1)
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(dict(record)).encode()).hexdigest()
+
+
+def _tasks_digest() -> str:
+    """Of our tasks, their data and the harness: what the same names mean."""
+    from unskew.audit.tasks import TASKS
+
+    digest = hashlib.sha256(version("lm_eval").encode())
+    for path in sorted(TASKS.rglob("*")):
+        if path.suffix in (".yaml", ".py", ".jsonl"):
+            digest.update(json.dumps([path.name, path.read_bytes().hex()]).encode())
+    return digest.hexdigest()

@@ -1,0 +1,243 @@
+"""The commands about language models: `audit`, `tasks`, `paper`. Thin, as those of `cli`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from unskew.errors import UserError
+
+if TYPE_CHECKING:
+    from unskew.audit.config import Audit
+    from unskew.runs.folder import RunFolder
+
+FAILED = 1
+VERDICTS = ("retained", "suppressed", "not-recovered", "inconclusive")
+DEFAULT_TASKS = ("unskew_icl_en", "unskew_nli_en")
+DEFAULT_CONJUGATIONS = ("pig-latin", "leetspeak", "en-fr", "en-es")
+
+Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
+Words = Annotated[
+    tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
+]
+
+AUDIT_USAGE = "Usage: unskew audit BASE TUNED [--tasks T ...] [--conjugations C ...]"
+AUDIT_EXAMPLES = """
+A model is a Hugging Face id (ID@REVISION) or folder, PEFT adapters too;
+openai:MODEL@BASE_URL for any OpenAI-compatible server (the key is read from
+OPENAI_API_KEY); or scripted:FILE, rules instead of weights.
+
+Examples:
+  unskew audit ./base ./tuned
+  unskew audit ./base ./tuned --tasks unskew_nli_en --conjugations en-fr
+  unskew audit ./base ./tuned --fail-on not-recovered suppressed
+  unskew audit openai:a@http://localhost:8000/v1 openai:b@http://localhost:81/v1
+  unskew audit --from-logs logs/base logs/tuned
+"""
+
+
+def audit(
+    base: Annotated[str | None, Parameter(help="the model before fine-tuning")] = None,
+    tuned: Annotated[str | None, Parameter(help="the model after it")] = None,
+    /,
+    *,
+    tasks: Annotated[Words, Parameter(help="tasks by name; `unskew tasks` lists ours")] = (),
+    conjugations: Annotated[
+        Words, Parameter(help="what is tried to bring abilities back; `unskew conjugate --list`")
+    ] = (),
+    fail_on: Annotated[
+        Words,
+        Parameter(help="verdicts that end with exit code 1: not-recovered, suppressed, ..."),
+    ] = (),
+    limit: Annotated[int | None, Parameter(help="documents per task")] = None,
+    template: Annotated[
+        str, Parameter(help="chat template for both: none, model (their own), or a Jinja file")
+    ] = "none",
+    system: Annotated[str | None, Parameter(help="a system message before each prompt")] = None,
+    shots: Annotated[
+        int | None, Parameter(help="exemplars, where a task does not fix them")
+    ] = None,
+    include: Annotated[Words, Parameter(help="folders with task YAML files of your own")] = (),
+    metric: Annotated[Words, Parameter(help="TASK=NAME: the metric a verdict is about")] = (),
+    metadata: Annotated[Words, Parameter(help="KEY=VALUE, handed to the tasks")] = (),
+    set_: Annotated[
+        Words, Parameter(name="--set", help="KEY=VALUE of the configuration, as rules.margin=0.03")
+    ] = (),
+    batch: Annotated[int | None, Parameter(help="prompts at once")] = None,
+    device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:1, mps")] = None,
+    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+    trust_code: Annotated[
+        bool,
+        Parameter(
+            negative="", show_default=False, help="run the Python code that comes with a model"
+        ),
+    ] = False,
+    from_logs: Annotated[
+        tuple[Path, Path] | None,
+        Parameter(
+            negative="", help="folders of `lm_eval --log_samples`, base and tuned; asks no model"
+        ),
+    ] = None,
+    conjugated_logs: Annotated[
+        tuple[Path, Path] | None,
+        Parameter(negative="", help="the same models' logs under a conjugation"),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        Parameter(
+            negative="", show_default=False, help="print the settings and the run's id; ask nothing"
+        ),
+    ] = False,
+    runs: Runs = Path("runs"),
+) -> int:
+    """What fine-tuning did to a language model: per task retained, suppressed, not recovered."""
+    failing = _failing(fail_on)
+    from unskew.audit.config import load
+
+    if from_logs is not None:
+        if base or tuned:
+            raise UserError("--from-logs asks no models", str(base), "leave BASE and TUNED out")
+        from unskew.audit import logs
+        from unskew.runs.store import Store
+
+        changes = [*_changes("metrics", metric), *set_]
+        folder = logs.execute(from_logs, conjugated_logs, changes, Store(runs))
+        return _shown(folder, failing)
+    if conjugated_logs is not None:
+        raise UserError("--conjugated-logs goes with --from-logs")
+    if base is None or tuned is None:
+        raise UserError(
+            "two models are needed: the one before and the one after fine-tuning",
+            hint="as in: unskew audit ./base ./tuned",
+        )
+    given: dict[str, Any] = {
+        "base": base,
+        "tuned": tuned,
+        "tasks": _listed(tasks) or list(DEFAULT_TASKS),
+        "conjugations": _listed(conjugations) or list(DEFAULT_CONJUGATIONS),
+        "include": _listed(include),
+        "template": template,
+        "system": system,
+        "shots": shots,
+        "limit": limit,
+        "trust_code": trust_code,
+        "threads": threads,
+        **({} if batch is None else {"batch": batch}),
+        **({} if device is None else {"device": device}),
+    }
+    changes = [*_changes("metrics", metric), *_changes("metadata", metadata), *set_]
+    return _run(load(given, changes), runs, dry_run, failing)
+
+
+def tasks() -> int:
+    """List the tasks that ship with unskew; they need no network."""
+    from unskew.audit.catalogue import shipped
+
+    rows = shipped()
+    width = max(len(name) for name, _ in rows)
+    for name, about in rows:
+        print(f"{name:{width}}  {about}".rstrip())
+    print("\nAny task of lm-evaluation-harness works by its name, too (their data need a network).")
+    return 0
+
+
+paper = App(
+    name="paper",
+    sort_key=7,
+    help="The experiments of Kotha, Springer and Raghunathan (arXiv 2309.10105).",
+    help_format="plaintext",
+)
+
+
+@paper.command(
+    name="lm",
+    help_epilogue="""
+Example:
+  unskew paper lm --pair llama2-codellama --device cuda
+""",
+)
+def paper_lm(
+    *,
+    pair: Annotated[str | None, Parameter(help="which pair of models; none lists them")] = None,
+    set_: Annotated[
+        Words, Parameter(name="--set", help="KEY=VALUE of the configuration, as limit=100")
+    ] = (),
+    device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:1, mps")] = None,
+    dry_run: Annotated[
+        bool, Parameter(negative="", show_default=False, help="print the settings; ask nothing")
+    ] = False,
+    runs: Runs = Path("runs"),
+) -> int:
+    """Audit a pair of models of the paper. Needs their weights, and a GPU to be quick."""
+    from unskew.audit.config import pairs, preset
+
+    if pair is None:
+        for name, about in pairs():
+            print(f"{name:24}  {about}")
+        return 0
+    changes = [*set_, *([] if device is None else [f"device={device}"])]
+    return _run(preset(pair, changes), runs, dry_run, ())
+
+
+def _run(config: "Audit", runs: Path, dry_run: bool, failing: tuple[str, ...]) -> int:
+    if dry_run:
+        import yaml
+
+        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
+        return 0
+    from unskew.audit.run import execute
+    from unskew.runs.progress import Progress
+    from unskew.runs.store import Store
+
+    with Progress() as progress:
+        folder = execute(config, Store(runs), progress)
+    return _shown(folder, failing)
+
+
+def _shown(folder: "RunFolder", failing: tuple[str, ...]) -> int:
+    """The verdicts on the terminal, the page, and the exit code that was asked for."""
+    from rich.console import Console
+
+    from unskew.report import page
+    from unskew.report.terminal import verdict_table
+    from unskew.runs.store import shorten
+
+    verdicts = folder.read_table("verdicts")
+    arms, contrasts = folder.read_table("arms"), folder.read_table("contrasts")
+    console = Console()
+    console.print(verdict_table(verdicts, arms, contrasts, width=console.width))
+    drawn = folder.path / "report.html"
+    if not drawn.exists():
+        page.write([folder], drawn)
+    print(f"run:  {shorten(folder.path)}")
+    print(f"page: {shorten(drawn)}")
+    hit = verdicts[verdicts["verdict"].str.replace(" ", "-").isin(failing)]
+    for task, verdict in zip(hit["task"], hit["verdict"], strict=True):
+        print(f"failed: {task} is {verdict}", file=sys.stderr)
+    return FAILED if len(hit) else 0
+
+
+def _listed(words: tuple[str, ...]) -> list[str]:
+    """`a b` and `a,b` both give two names."""
+    return [name for word in words for name in word.split(",") if name]
+
+
+def _changes(group: str, pairs: tuple[str, ...]) -> list[str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise UserError("this is written KEY=VALUE", pair)
+    return [f"{group}.{pair}" for pair in pairs]
+
+
+def _failing(given: tuple[str, ...]) -> tuple[str, ...]:
+    from unskew.runs.mistakes import nearest
+
+    words = tuple(_listed(given))
+    for word in words:
+        if word not in VERDICTS:
+            raise UserError(
+                f"--fail-on: there is no verdict {word!r}{nearest(word, VERDICTS)}",
+                hint=f"verdicts: {', '.join(VERDICTS)}",
+            )
+    return words
