@@ -17,6 +17,8 @@ speakers. They come in 14 blocks of three premises (01a, 01b, 01c). Each premise
 false and an open hypothesis, made of the same three statements in rotation: what 01a makes true,
 01b leaves open and 01c makes false. So no word of a hypothesis tells its label, negations
 included, and who reads only hypotheses is right a third of the time. No world knowledge is needed.
+Premises help a shallow reader more: true hypotheses share more words with them than open ones do,
+and a rule on that share alone, fitted on the other blocks, is right for 55 to 64 in 100.
 
 Chance is 1/3, for labels generated as for labels chosen: each is right for a third of the items,
 so whoever answers one label always, or at random, gets a third. Who names no label at all gets 0;

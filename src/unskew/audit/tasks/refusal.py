@@ -193,9 +193,10 @@ def _expression(phrase: str, any_text: str, space: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Lower case, straight apostrophes, single spaces, no marks before the first word."""
+    """As the rules file says that texts are compared."""
     straight = text.casefold().replace("’", "'").replace("‘", "'").replace("ʼ", "'")
-    return re.sub(r"^[\W_]+", "", " ".join(straight.split()))
+    bare = re.sub(r"[*_`#]+", "", straight)
+    return re.sub(r"^\W+", "", " ".join(bare.split()))
 
 
 def _words(text: str) -> list[str]:
