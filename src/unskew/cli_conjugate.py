@@ -1,0 +1,132 @@
+"""The command `unskew conjugate`: standard input through a conjugation to standard output."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from unskew.errors import UserError
+
+if TYPE_CHECKING:
+    from unskew.conjugation import Conjugation
+
+USAGE = "Usage: unskew conjugate NAME [--inverse | --check] < FILE"
+EXAMPLES = """
+Examples:
+  unskew conjugate pig-latin < prompt.txt
+  unskew conjugate pig-latin --inverse < answer.txt
+  unskew conjugate pig-latin@word-reversal < prompt.txt
+  unskew conjugate book:phrases.jsonl:en-fr --check < prompts.txt
+  unskew conjugate --list
+"""
+
+
+def conjugate(
+    name: Annotated[
+        str | None, Parameter(help="a conjugation, as --list names it; a@b is b first, then a")
+    ] = None,
+    /,
+    *,
+    inverse: Annotated[bool, Parameter(negative="", help="carry a text back")] = False,
+    check: Annotated[
+        bool, Parameter(negative="", help="only say which lines come back exactly")
+    ] = False,
+    list_: Annotated[
+        bool, Parameter(name="--list", negative="", help="list the conjugations and their promises")
+    ] = False,
+) -> int:
+    """Transform text by a conjugation, from standard input to standard output."""
+    from unskew.conjugation import NotAdmissible, parse
+
+    if list_:
+        _list()
+        return 0
+    if name is None:
+        raise UserError("which conjugation?", hint="`unskew conjugate --list` lists them")
+    if inverse and check:
+        raise UserError("--inverse and --check exclude one another", where="conjugate")
+    conjugation = parse(name)
+    text = _read()
+    if check:
+        _check(conjugation, text)
+        return 0
+    change = conjugation.inverse if inverse else conjugation.forward
+    try:
+        _write(change(text))
+    except NotAdmissible as refusal:
+        raise _located(refusal, conjugation, text, inverse) from None
+    return 0
+
+
+def _read() -> str:
+    """Standard input whole, its line ends untouched."""
+    if sys.stdin.isatty():
+        print("reading the terminal; Ctrl-D ends the text", file=sys.stderr)
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"byte {error.start + 1}, in line {line}, is not UTF-8",
+            where="standard input",
+            hint="convert it first, as with: iconv -f latin1 -t utf-8",
+        ) from None
+
+
+def _write(text: str) -> None:
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError("the result has a lone surrogate, which UTF-8 cannot write") from None
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _located(refusal, conjugation: "Conjugation", text: str, inverse: bool) -> UserError:
+    """The refusal with the first line that is refused on its own, if there is one."""
+    lines = text.splitlines()
+    transform = conjugation.inverse_all if inverse else conjugation.forward_all
+    for number, result in enumerate(transform(lines), start=1):
+        if not isinstance(result, str):
+            return UserError(str(result), where=f"line {number}")
+    return UserError(str(refusal))
+
+
+def _check(conjugation: "Conjugation", text: str) -> None:
+    from unskew.conjugation import roundtrip_report
+
+    numbered = [(k, line) for k, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    found = roundtrip_report(conjugation, [line for _, line in numbered])
+    share = "" if found.share is None else f" ({100 * found.share:.1f}%)"
+    print(f"lines:       {found.n}")
+    print(f"admissible:  {found.admissible}")
+    print(f"exact:       {found.exact}{share}")
+    print(f"chrF:        {'none' if found.chrf is None else f'{found.chrf:.1f}'}")
+    for failure in found.failures:
+        what = failure.why if failure.back is None else f"came back as {_shown(failure.back)}"
+        print(f"line {numbered[failure.at][0]}: {_shown(failure.text)}: {what}")
+
+
+def _list() -> None:
+    from unskew.conjugation.names import TRANSLATIONS, catalogue
+
+    entries = catalogue()
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        promise = entry.promise
+        kept = {"lines": promise.newlines, "edges": promise.edges, "numbers": promise.numbers}
+        words = [
+            f"exact on {promise.domain}" if promise.exact else "lossy",
+            f"keeps {', '.join(word for word, is_kept in kept.items() if is_kept) or 'nothing'}",
+        ]
+        if promise.boundaries != "none":
+            words.append(f"splits at {promise.boundaries}")
+        print(f"{entry.name:{width}}  {entry.description}")
+        print(f"{'':{width}}  {'; '.join(words)}")
+    print(f"translations: {', '.join(TRANSLATIONS)}")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")
