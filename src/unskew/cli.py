@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import unskew
-from unskew import cli_lm
+from unskew import cli_conjugate, cli_lm
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
@@ -155,6 +155,12 @@ def report(
 
 app.command(cli_lm.audit, sort_key=4, usage=cli_lm.AUDIT_USAGE, help_epilogue=cli_lm.AUDIT_EXAMPLES)
 app.command(cli_lm.tasks, sort_key=5)
+app.command(
+    cli_conjugate.conjugate,
+    sort_key=6,
+    usage=cli_conjugate.USAGE,
+    help_epilogue=cli_conjugate.EXAMPLES,
+)
 app.command(cli_lm.paper)
 
 COMMANDS = ("run", "runs", "report", "audit", "tasks", "conjugate", "paper")
