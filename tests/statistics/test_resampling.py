@@ -11,71 +11,13 @@ import scipy.stats
 from statistical import share
 from unskew.statistics import (
     RunSummary,
-    bootstrap_indices,
     hierarchical_bootstrap,
     mean_interval,
-    paired_bootstrap,
     profile_contrast,
     profile_interval,
     profile_minimum,
     run_summary,
 )
-
-
-def test_indices_are_a_pure_function_and_a_prefix_of_longer_ones() -> None:
-    first = bootstrap_indices(9, 50, 40)
-    np.random.seed(0)  # noqa: NPY002 - the global state must not matter
-    assert (bootstrap_indices(9, 50, 40) == first).all()
-    assert (bootstrap_indices(9, 50, 10) == first[:10]).all()
-    assert (bootstrap_indices(10, 50, 40) != first).any()
-    assert first.min() == 0
-    assert first.max() == 49
-    with pytest.raises(ValueError, match="at least one"):
-        bootstrap_indices(0, 0, 5)
-
-
-def test_paired_bootstrap_uses_exactly_these_indices() -> None:
-    rng = np.random.default_rng(1)
-    a, b = rng.normal(3, 1, size=(2, 30))
-    ours = paired_bootstrap(lambda u, v: u.mean() / v.mean(), [a, b], seed=4, resamples=300)
-    index = bootstrap_indices(4, 30, 300)
-    ratios = a[index].mean(axis=1) / b[index].mean(axis=1)
-    assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(ratios, [0.025, 0.975])))
-    assert ours.estimate == pytest.approx(a.mean() / b.mean())
-    again = paired_bootstrap(lambda u, v: u.mean() / v.mean(), [a, b], seed=4, resamples=300)
-    assert again == ours
-
-
-def test_bca_agrees_with_scipy_on_a_skewed_statistic() -> None:
-    values = np.random.default_rng(8).lognormal(size=40)
-    ours = paired_bootstrap(np.var, [values], seed=1, resamples=6000, method="bca")
-    theirs = scipy.stats.bootstrap(
-        (values,), np.var, n_resamples=6000, method="BCa", rng=np.random.default_rng(2)
-    ).confidence_interval
-    assert float(ours.low) == pytest.approx(theirs.low, rel=0.06)
-    assert float(ours.high) == pytest.approx(theirs.high, rel=0.12)
-    percentile = paired_bootstrap(np.var, [values], seed=1, resamples=6000)
-    assert float(ours.low) > float(percentile.low)
-
-
-def test_bootstrap_edges() -> None:
-    one = paired_bootstrap(np.mean, [[2.0]], seed=0, resamples=5)
-    assert one.estimate == 2.0
-    assert math.isnan(float(one.low))
-    constant = paired_bootstrap(np.mean, [[2.0, 2.0]], seed=0, resamples=5, method="bca")
-    assert constant[:3] == (2.0, 2.0, 2.0)
-    vector = paired_bootstrap(lambda v: v.mean(axis=0), [np.eye(4)], seed=0, method="bca")
-    assert np.asarray(vector.low).shape == (4,)
-    with pytest.raises(ValueError, match="paired"):
-        paired_bootstrap(np.mean, [[1.0, 2.0], [1.0]], seed=0)
-    with pytest.raises(ValueError, match="NaN"):
-        paired_bootstrap(np.mean, [[1.0, math.nan]], seed=0)
-    with pytest.raises(ValueError, match="empty"):
-        paired_bootstrap(np.mean, [np.empty(0)], seed=0)
-    with pytest.raises(ValueError, match="not finite on a resample"):
-        paired_bootstrap(lambda v: math.nan, [[0.0, 1.0]], seed=0)
-    with pytest.raises(ValueError, match="method"):
-        paired_bootstrap(np.mean, [[0.0, 1.0]], seed=0, method="magic")  # pyright: ignore
 
 
 def test_hierarchical_interval_widens_with_seeds_not_prompts() -> None:

@@ -6,43 +6,47 @@ units) lie along axis 0. Randomness comes from explicit seeds. What cannot be kn
 
 from unskew.statistics.bootstrap import (
     RunSummary,
-    bootstrap_indices,
     hierarchical_bootstrap,
-    paired_bootstrap,
     run_summary,
 )
+from unskew.statistics.choosing import ChoiceNoise, choice_noise
+from unskew.statistics.clustered import ClusteredMeans, clustered_means, share_interval
 from unskew.statistics.fieller import fieller
 from unskew.statistics.intervals import (
     Interval,
     Side,
     contrast,
-    contrast_p_value,
     mean_interval,
     one_sided_lower,
     one_sided_upper,
 )
 from unskew.statistics.lines import slope, slope_within
 from unskew.statistics.multiplicity import holm
+from unskew.statistics.power import detectable, needed
 from unskew.statistics.profile import profile_contrast, profile_interval, profile_minimum
 
 __all__ = [
+    "ChoiceNoise",
+    "ClusteredMeans",
     "Interval",
     "RunSummary",
     "Side",
-    "bootstrap_indices",
+    "choice_noise",
+    "clustered_means",
     "contrast",
-    "contrast_p_value",
+    "detectable",
     "fieller",
     "hierarchical_bootstrap",
     "holm",
     "mean_interval",
+    "needed",
     "one_sided_lower",
     "one_sided_upper",
-    "paired_bootstrap",
     "profile_contrast",
     "profile_interval",
     "profile_minimum",
     "run_summary",
+    "share_interval",
     "slope",
     "slope_within",
 ]

@@ -1,117 +1,28 @@
-"""Bootstraps, deterministic from an explicit seed.
+"""The bootstrap over training runs, deterministic from an explicit seed.
 
-`paired_bootstrap` resamples prompts, the same ones in every array, so arms stay paired.
 `hierarchical_bootstrap` is for statements about training itself: it resamples pretraining
 seeds, then fine-tunings within each seed, then moves each run's mean by its prompt noise.
-Each resample draws from one PCG64 stream in order, so a run repeats bit for bit.
+All draws come from one PCG64 stream in order, so a run repeats bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from unskew.statistics.intervals import Floats, Interval, checked, plain
+from unskew.statistics.intervals import Floats, Interval, checked
 from unskew.statistics.student import student_quantile
 
-__all__ = [
-    "RunSummary",
-    "bootstrap_indices",
-    "hierarchical_bootstrap",
-    "paired_bootstrap",
-    "run_summary",
-]
+__all__ = ["RunSummary", "generator", "hierarchical_bootstrap", "root", "run_summary"]
 
 
 def generator(seed: int) -> np.random.Generator:
     """A generator of its own for every call: nothing here touches numpy's global state."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-
-
-def _rows(seed: int, n: int, resamples: int) -> Iterator[NDArray[np.int64]]:
-    rng = generator(seed)
-    for _ in range(resamples):
-        yield rng.integers(0, n, n)
-
-
-def bootstrap_indices(seed: int, n: int, resamples: int) -> NDArray[np.int64]:
-    """(resamples, n) indices into n units, drawn with replacement; a pure function of its
-    arguments, and row r does not depend on how many rows follow it."""
-    if n < 1 or resamples < 1:
-        raise ValueError(f"need at least one unit and one resample, got {n} and {resamples}")
-    return np.stack(list(_rows(seed, n, resamples)))
-
-
-def paired_bootstrap(
-    statistic: Callable[..., ArrayLike],
-    arrays: Sequence[ArrayLike],
-    seed: int,
-    resamples: int = 2000,
-    level: float = 0.95,
-    method: Literal["percentile", "bca"] = "percentile",
-) -> Interval:
-    """Bootstrap interval of statistic(*arrays), resampling axis 0 of all arrays together.
-
-    arrays: each (N, ...); statistic answers a scalar or an array of fixed shape. method
-    "bca" corrects bias and skewness (Efron, JASA 82, 1987) at the price of N more calls of
-    the statistic. N = 1 gives NaN bounds. Raises ValueError where the statistic is not finite
-    on some resample: an interval from the rest would be conditional on something unsaid.
-    """
-    data = [checked(array, "arrays") for array in arrays]
-    if not data or len({array.shape[0] for array in data}) != 1:
-        raise ValueError("arrays must be paired: one common length along axis 0")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
-    if method not in ("percentile", "bca"):
-        raise ValueError(f"method must be percentile or bca, got {method!r}")
-    n = data[0].shape[0]
-
-    def at(index: NDArray[np.int64] | NDArray[np.bool_]) -> Floats:
-        value = np.asarray(statistic(*(array[index] for array in data)), dtype=np.float64)
-        if not np.isfinite(value).all():
-            raise ValueError("the statistic is not finite on a resample")
-        return value
-
-    if n < 1:
-        raise ValueError("arrays are empty")
-    estimate = at(np.arange(n))
-    if n == 1:
-        unknown = np.full_like(estimate, np.nan)
-        return Interval(plain(estimate), plain(unknown), plain(unknown.copy()), n)
-    draws = np.stack([at(row) for row in _rows(seed, n, resamples)])
-    tail = 0.5 * (1.0 - level)
-    if method == "percentile":
-        low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0)
-        return Interval(plain(estimate), plain(low), plain(high), n)
-    jackknife = np.stack([at(np.arange(n) != i) for i in range(n)])
-    return _bca(estimate, draws, jackknife, tail, n)
-
-
-def _bca(estimate: Floats, draws: Floats, jackknife: Floats, tail: float, n: int) -> Interval:
-    normal = NormalDist()
-    away = jackknife.mean(axis=0) - jackknife
-    shape = estimate.shape
-    low, high = np.empty(shape), np.empty(shape)
-    for place in np.ndindex(shape):
-        column = draws[(slice(None), *place)]
-        # Ties count half, so a discrete statistic has no bias of its own making.
-        below = float(((column < estimate[place]) + 0.5 * (column == estimate[place])).mean())
-        cube = float((away[(slice(None), *place)] ** 3).sum())
-        square = float((away[(slice(None), *place)] ** 2).sum())
-        if square == 0.0 or not 0.0 < below < 1.0:
-            low[place], high[place] = np.quantile(column, [tail, 1.0 - tail])
-            continue
-        bias, acceleration = normal.inv_cdf(below), cube / (6.0 * square**1.5)
-        ends = []
-        for z in (normal.inv_cdf(tail), normal.inv_cdf(1.0 - tail)):
-            moved = bias + (bias + z) / (1.0 - acceleration * (bias + z))
-            ends.append(normal.cdf(moved))
-        low[place], high[place] = np.quantile(column, ends)
-    return Interval(plain(estimate), plain(low), plain(high), n)
 
 
 class RunSummary(NamedTuple):
@@ -159,7 +70,7 @@ def hierarchical_bootstrap(
         raise ValueError(f"level must lie between 0 and 1, got {level}")
     read = statistic if statistic is not None else (lambda mean: float(mean[0]))
     means = [np.stack([checked(run.mean, "mean") for run in row]) for row in runs]
-    roots = [np.stack([_root(run.covariance) for run in row]) for row in runs]
+    roots = [np.stack([root(run.covariance) for run in row]) for row in runs]
     estimate = float(read(np.stack([row.mean(axis=0) for row in means]).mean(axis=0)))
     count, size = len(runs), means[0].shape[1]
     if not np.isfinite(estimate):
@@ -185,7 +96,7 @@ def hierarchical_bootstrap(
     return Interval(estimate, float(low), float(high), count)
 
 
-def _root(covariance: ArrayLike) -> Floats:
+def root(covariance: ArrayLike) -> Floats:
     """A matrix square root that accepts singular covariances (Cholesky does not)."""
     values, vectors = np.linalg.eigh(np.atleast_2d(np.asarray(covariance, dtype=np.float64)))
     if values.min() < -1e-9 * max(float(np.abs(values).max()), 1e-300):

@@ -13,14 +13,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unskew.statistics.student import student_cdf, student_quantile
+from unskew.statistics.student import student_quantile
 
 __all__ = [
     "Floats",
     "Interval",
     "Side",
     "contrast",
-    "contrast_p_value",
     "mean_interval",
     "one_sided_lower",
     "one_sided_upper",
@@ -126,30 +125,3 @@ def contrast(
     row first keeps the covariance between arms, so a paired difference is as sharp as it is.
     """
     return mean_interval(_combined(columns, weights), level, side)
-
-
-def contrast_p_value(
-    columns: ArrayLike, weights: ArrayLike, null: float = 0.0, side: Side = "both"
-) -> float:
-    """p-value of the paired t test that the contrast equals `null`.
-
-    side: "lower" tests against a larger contrast (the twin of a one-sided lower bound),
-    "upper" against a smaller one. NaN with fewer than two rows, or where every row gives
-    exactly `null` (no spread, no distance).
-    """
-    values = _combined(columns, weights) - null
-    n = values.shape[0]
-    if n < 2:
-        return float("nan")
-    mean, error = float(values.mean()), float(values.std(ddof=1)) / n**0.5
-    if error == 0.0:
-        if mean == 0.0:
-            return float("nan")
-        against = mean < 0 if side == "lower" else mean > 0
-        return 1.0 if side != "both" and against else 0.0
-    upper_tail = student_cdf(-mean / error, n - 1)
-    if side == "lower":
-        return upper_tail
-    if side == "upper":
-        return student_cdf(mean / error, n - 1)
-    return 2.0 * min(upper_tail, student_cdf(mean / error, n - 1))
