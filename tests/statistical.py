@@ -37,6 +37,9 @@ NAMES = frozenset(
         "intervals of slopes cover",
         "intervals over training seeds cover",
         "profile intervals cover",
+        "clustered bounds hold their level",
+        "verdicts hold their level",
+        "verdicts hold their level, in full",
     }
 )
 
