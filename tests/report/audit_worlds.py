@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+from pydantic import Field
+
+from unskew.runs.config import Frozen
+from unskew.runs.folder import RunFolder
 
 HOSTILE = (
     "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -101,11 +106,14 @@ def _task(rows: dict[str, list[dict[str, Any]]], made: Made, n: int, text: str) 
         role = CONJUGATIONS.get(s, "plain")
         rows["records"] += [_record(name, arm, s, role, share, n, i, text) for i in range(n)]
         mean = sum(right(share, n, i) for i in range(n)) / n
-        rows["arms"].append(
-            {"task": name, "arm": arm, "conjugation": s, "role": role, "metric": "acc"}
-            | {"estimate": mean, "low": max(0.0, mean - 0.11), "high": min(1.0, mean + 0.11)}
-            | {"n": n, "clusters": n // 2}
-        )
+        # A second metric, which is not the one the verdict is about.
+        for metric, estimate in (("acc", mean), ("other_metric", 0.01)):
+            rows["arms"].append(
+                {"task": name, "arm": arm, "conjugation": s, "role": role, "metric": metric}
+                | {"main": metric == "acc", "estimate": estimate}
+                | {"low": max(0.0, estimate - 0.11), "high": min(1.0, estimate + 0.11)}
+                | {"n": n, "clusters": n // 2}
+            )
     drop = made.base - made.tuned
     s = made.conjugation or "french"
     base, tuned = made.through[s]
@@ -118,13 +126,16 @@ def _task(rows: dict[str, list[dict[str, Any]]], made: Made, n: int, text: str) 
         "as-base": 0.62,
         "as-base-s": 0.71,
     }
-    for conjugation in ("chosen", *made.through):
+    for conjugation in ("identity", "chosen", *made.through):
         for contrast, estimate in shown.items():
-            tested = conjugation == "chosen" and contrast in ("drop", "able", "recovery")
+            if (contrast == "drop") != (conjugation == "identity"):
+                continue  # the drop is of the plain arms, and nothing else is
+            tested = conjugation != "french" and contrast in ("drop", "able", "recovery")
             rows["contrasts"].append(
                 {"task": name, "conjugation": conjugation, "contrast": contrast}
                 | {"estimate": estimate, "low": estimate - 0.08, "high": estimate + 0.08}
-                | {"p": 0.0004, "p_adjusted": 0.0016 if tested else None}
+                | {"null": 0.05 if contrast == "drop" else 0.0}
+                | {"p": 0.0004, "p_below": 0.9996, "p_adjusted": 0.0016 if tested else None}
                 | {"n": n, "clusters": n // 2}
             )
     decided = made.verdict != "inconclusive"
@@ -177,3 +188,23 @@ def _record(
         "why": f"the phrase book has no such line{text}" if refused else None,
         "truncated": "answer" if odd and arm == "tuned" and i == 5 else None,
     }
+
+
+class Audit(Frozen):
+    """As much of an audit's configuration as the page reads."""
+
+    kind: str = "audit"
+    base: dict[str, Any] = Field(default_factory=dict)
+    tuned: dict[str, Any] = Field(default_factory=dict)
+    template: str = "none"
+    rules: dict[str, Any] = Field(default_factory=dict)
+    seed: int = 0
+
+
+def run(root: Path, made: Mapping[str, pd.DataFrame], **config: Any) -> RunFolder:
+    """A finished run folder with these tables."""
+    with RunFolder.open(root, Audit(**config)) as folder:
+        for name, frame in made.items():
+            folder.write_table(name, frame)
+        folder.finish()
+    return folder

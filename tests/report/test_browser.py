@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from report.audit_worlds import HOSTILE, WORLD
+from report.audit_worlds import run as audited
+from report.audit_worlds import tables as audit_tables
 from report.test_page import EVIL, page_about, run
 from report.worlds import table, tables
 from unskew.report import page
+from unskew.report.audit_rows import plain
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 ARGUMENTS = [
@@ -53,6 +57,15 @@ def _playwright() -> Any:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     return page.write([run(root, tables())], root / "report.html")
+
+
+@pytest.fixture(scope="module")
+def audit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of an audit and a study, of 5,000 samples and more."""
+    root = tmp_path_factory.mktemp("audits")
+    world = (WORLD[0]._replace(name="large"), *WORLD[1:])
+    large = audited(root, audit_tables(420, world))
+    return page.write([large, run(root, {"converge": table("converge")})], root / "report.html")
 
 
 class Visit:
@@ -220,4 +233,134 @@ def test_hostile_text_does_nothing(browser: Any, tmp_path: Path) -> None:
         visit.page.wait_for_selector("#vg-tooltip-element.visible")
         assert visit.page.locator("#vg-tooltip-element script").count() == 0
         assert "<script>alert(1)</script>" in visit.page.locator("#vg-tooltip-element").inner_text()
+        assert visit.said == []
+
+
+def near_samples(page: Any) -> Any:
+    """The section of the samples, opened by coming near it."""
+    section = page.locator("[data-samples]")
+    section.scroll_into_view_if_needed()
+    section.locator(".card").first.wait_for(timeout=60_000)
+    return section
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [(PHONE, "light"), (PHONE, "dark"), (DESKTOP, "light"), (DESKTOP, "dark")],
+    ids=str,
+)
+def test_an_audit_opens_quietly_and_fits(
+    browser: Any, audit: Path, size: tuple[int, int], scheme: str
+) -> None:
+    with Visit(browser, audit, size, scheme) as visit:
+        assert visit.page.locator(".card").count() == 0, "samples wait until a reader comes near"
+        assert visit.drawn() == visit.page.locator(".plot svg").count() > 8
+        section = near_samples(visit.page)
+        section.locator(".card details summary").first.click()
+        visit.page.locator(".task details summary").first.click()
+        assert visit.said == []
+        assert visit.asked == [audit.as_uri()]
+        wide = visit.page.evaluate(
+            """() => [...document.querySelectorAll('body *')]
+                 .filter((e) => !e.closest('svg, .skip, script, style'))
+                 .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
+                 .map((e) => e.outerHTML.slice(0, 80))"""
+        )
+        assert wide == []
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        # Each badge can be read: its ink against its ground, as WCAG 2 measures contrast.
+        faint = visit.page.evaluate(
+            """() => {
+              const light = (colour) => {
+                const [r, g, b] = colour.match(/[0-9.]+/g).map((c) => Number(c) / 255)
+                  .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+                return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+              };
+              return [...document.querySelectorAll('.badge')].filter((badge) => {
+                const style = getComputedStyle(badge);
+                const [a, b] = [light(style.color), light(style.backgroundColor)];
+                return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
+              }).map((badge) => badge.className);
+            }"""
+        )
+        assert faint == []
+
+
+def test_samples_are_filtered_and_paged(browser: Any, audit: Path) -> None:
+    with Visit(browser, audit, DESKTOP, "light") as visit:
+        section = near_samples(visit.page)
+        cards, count = section.locator(".card"), section.locator("[role=status]")
+
+        def choose(label: str, option: str) -> None:
+            section.get_by_label(label).select_option(label=option)
+
+        # All tasks, each through the conjugation of its verdict; the suppressed ones first.
+        assert count.inner_text() == "1 to 20 of 1,680 samples"
+        assert cards.count() == 20
+        assert cards.first.locator(".badge").inner_text() == "suppressed"
+        assert cards.first.locator(".arm .mark").all_inner_texts() == [
+            "✓ right",
+            "✕ wrong",
+            "✓ right",
+            "✓ right",
+        ]
+
+        choose("Task", "xnli-en")
+        choose("Conjugation (s)", "french")
+        # Base is right on 315 of 420, tuned on 147; tuned + french on none of those between. Of
+        # the samples that are the same, those of the chosen conjugation are kept before these.
+        kinds = section.get_by_label("Kind").locator("option")
+        section.get_by_text("1 to 20 of 412 samples").wait_for()
+        assert kinds.all_inner_texts() == [
+            "all (412)",
+            "suppressed (0)",
+            "lost (168)",
+            "same (244)",
+        ]
+        assert "at most 1,000 samples of a task" in section.locator(".foot").inner_text()
+        section.get_by_label("Kind").select_option(index=2)
+        section.get_by_text("1 to 20 of 168 samples").wait_for()
+        assert set(cards.locator(".badge").all_inner_texts()) == {"lost"}
+        section.get_by_role("button", name="Next").click()
+        assert count.inner_text() == "21 to 40 of 168 samples"
+        section.get_by_role("button", name="Previous").click()
+        assert section.get_by_role("button", name="Previous").is_disabled()
+
+        section.get_by_label("Find in prompts and answers").fill("The 200TH word")
+        section.get_by_text("1 to 1 of 1 samples").wait_for()
+        assert "document 200" in cards.first.inner_text()
+        cards.first.locator("summary").click()
+        assert "[fr] Finish the sentence." in cards.first.locator(".inside").inner_text()
+        section.get_by_label("Find in prompts and answers").fill("nowhere to be found")
+        section.get_by_text("No sample is like this.").wait_for()
+        assert cards.count() == 0
+        assert visit.said == []
+
+
+def test_hostile_samples_do_nothing(browser: Any, tmp_path: Path) -> None:
+    folder = audited(tmp_path, audit_tables(6, text=HOSTILE), template=HOSTILE)
+    path = page.write([folder], tmp_path / "report.html")
+    with Visit(browser, path, DESKTOP, "light") as visit:
+        section = near_samples(visit.page)
+        section.locator(".card summary").first.click()
+        assert visit.said == []
+        assert visit.asked == [path.as_uri()]
+        assert visit.page.locator("script:not([type])").count() == 2
+        assert visit.page.locator("img").count() == 0
+        assert visit.page.locator("[onerror]").count() == 0
+        text = visit.page.locator("body").evaluate("(body) => body.textContent")
+        assert plain(HOSTILE) in text
+        assert not set("\x1b\x00\x9b\u202e\u2066\u2028") & set(text)
+        options = section.get_by_label("Task").locator("option").all_inner_texts()
+        assert any("<script>alert(1)" in option for option in options)
+
+
+def test_a_folded_task_opens_from_the_overview(browser: Any, tmp_path: Path) -> None:
+    world = tuple(WORLD[2]._replace(name=f"task-{i}") for i in range(9))
+    path = page.write([audited(tmp_path, audit_tables(8, world))], tmp_path / "report.html")
+    with Visit(browser, path, DESKTOP, "light") as visit:
+        last = visit.page.locator("details.task").nth(8)
+        assert last.locator(".plot svg").count() == 0
+        visit.page.locator(".audit table a").nth(8).click()
+        last.locator(".plot svg").first.wait_for(timeout=60_000)
         assert visit.said == []

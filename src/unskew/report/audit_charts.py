@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # base + s in a lighter blue: the same model as base, asked in another way.
-COLOURS = {"base": BASE, "tuned": TUNED, "base + s": "#5b95cd", "tuned + s": BACK}
+COLOURS = {"base": BASE, "tuned": TUNED, "base + s": "#4480be", "tuned + s": BACK}
 
 
 def four_arms(arms: pd.DataFrame, task: Task) -> alt.ConcatChart:
-    """Panels of a task from the table `arms`; ValueError where it has no row.
+    """Panels of a task from the rows of its main metric; ValueError where there are none.
 
     First base, tuned, base + s and tuned + s for the chosen conjugation with their two-sided 95%
     intervals, then base and tuned under every conjugation and control.
@@ -26,7 +26,7 @@ def four_arms(arms: pd.DataFrame, task: Task) -> alt.ConcatChart:
     rows = arms[(arms["task"] == task.name) & arms["estimate"].notna()]
     if rows.empty:
         raise ValueError("the table has no rows to draw")
-    s = through(arms, task)
+    s = through(rows, task)
     chosen = rows[rows["conjugation"].isin([IDENTITY, s])]
     suffix = chosen["conjugation"].map(lambda name: "" if name == IDENTITY else " + s")
     chosen = chosen.assign(item=chosen["arm"] + suffix)
@@ -47,7 +47,7 @@ def four_arms(arms: pd.DataFrame, task: Task) -> alt.ConcatChart:
                 data,
                 {"base": BASE, "tuned": TUNED},
                 title="Every conjugation and control",
-                subtitle="a control should change neither arm",
+                subtitle="a control should not bring the tuned one back",
                 x=metric,
                 marks=() if task.chance is None else (task.chance,),
                 order=[label(name) for name in names.values()],

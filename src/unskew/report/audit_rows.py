@@ -56,14 +56,18 @@ def line(text: object) -> str:
 
 
 class Estimate(NamedTuple):
-    """One row of `arms` or `contrasts`; None where the table says null."""
+    """One row of `arms` or `contrasts`; None where the table says null, or lacks the column.
+
+    null: what the contrast was tested against; p: of the test that it is larger, p_below: smaller.
+    """
 
     estimate: float | None
     low: float | None
     high: float | None
-    p: float | None = None
-    p_adjusted: float | None = None
-    n: int | None = None
+    null: float | None
+    p: float | None
+    p_below: float | None
+    p_adjusted: float | None
 
 
 class Task(NamedTuple):
@@ -135,6 +139,12 @@ def contrast(
     return None
 
 
+def main(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
+    """The rows of `arms` for each task's main metric; other metrics are for the table alone."""
+    arms = tables.get("arms")
+    return arms if arms is None or "main" not in arms else arms[arms["main"].astype(bool)]
+
+
 def arm(table: pd.DataFrame | None, task: str, name: str, conjugation: str) -> Estimate | None:
     """The score of an arm ("base" or "tuned") of a task under a conjugation."""
     if table is None:
@@ -167,15 +177,18 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     there = table.notna().to_numpy()
     return [
         {
-            name: value if known else None
+            str(name): value if known else None
             for (name, value), known in zip(row.items(), mask, strict=True)
         }
         for row, mask in zip(table.to_dict("records"), there, strict=True)
     ]
 
 
-def headline(found: Sequence[Task]) -> str:
-    """The audit in a sentence: how many tasks of each verdict, and the worst of them."""
+def headline(found: Sequence[Task], space: str = " ") -> str:
+    """The audit in a sentence: how many tasks of each verdict, and the worst of them.
+
+    space: between a count and its verdict; a page does not break a line there.
+    """
     if not found:
         return "The audit holds no task"
     worst = found[0]
@@ -183,7 +196,7 @@ def headline(found: Sequence[Task]) -> str:
     if len(found) == 1:
         return f"{line(worst.name)}: {about}"
     counts = [(sum(t.verdict == verdict for t in found), verdict) for verdict in MARKS]
-    said = ", ".join(f"{count} {verdict}" for count, verdict in counts if count)
+    said = ", ".join(f"{count} {verdict}".replace(" ", space) for count, verdict in counts if count)
     if all(task.verdict == "retained" for task in found):
         largest = max(found, key=lambda t: (t.drop and t.drop.estimate) or -2.0)
         return f"All {len(found)} tasks retained" + _moved(largest, f"; {line(largest.name)} is ")
@@ -195,9 +208,9 @@ def _moved(task: Task, before: str) -> str:
     if task.drop is None or task.drop.estimate is None:
         return ""
     drop = task.drop.estimate
-    size = f"{100 * abs(drop):.0f}" if abs(drop) >= 0.0995 else points(abs(drop))
+    far = f"{100 * abs(drop):.0f}" if abs(drop) >= 0.0995 else points(abs(drop))
     way = "down" if drop > 0 else "up"
-    return f"{before}{way} {size} points" if round(100 * drop, 1) else f"{before}level"
+    return f"{before}{way} {far} points" if round(100 * drop, 1) else f"{before}level"
 
 
 def points(share: float | None) -> str:
@@ -206,6 +219,11 @@ def points(share: float | None) -> str:
         return "unknown"
     text = f"{100 * share:.1f}"
     return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
+
+
+def size(share: float) -> str:
+    """0.05 -> "5": points of a rule, without a decimal that says nothing."""
+    return f"{100 * share:.3g}"
 
 
 def percent(share: float | None) -> str:
@@ -227,8 +245,7 @@ def counted(verdicts: Sequence[Task]) -> Mapping[str, list[Task]]:
 
 
 def _estimate(row: Mapping[str, Any]) -> Estimate:
-    fields = ("estimate", "low", "high", "p", "p_adjusted")
-    return Estimate(*(row.get(name) for name in fields), n=_whole(row.get("n")))
+    return Estimate(*(row.get(name) for name in Estimate._fields))
 
 
 def _whole(value: Any) -> int | None:

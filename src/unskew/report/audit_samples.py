@@ -245,10 +245,11 @@ def _through(cells: Arms) -> list[str | None]:
 
 def _sample(task: int, document: int, cells: Arms, conjugation: str | None) -> Sample:
     base, tuned = cells.get(("base", IDENTITY)), cells.get(("tuned", IDENTITY))
-    both = (None, None)
+    base_s = tuned_s = None
     if conjugation is not None:
-        both = (cells.get(("base", conjugation)), cells.get(("tuned", conjugation)))
-    return Sample(task, document, conjugation, _kind(base, tuned, both[1]), (base, tuned, *both))
+        base_s, tuned_s = cells.get(("base", conjugation)), cells.get(("tuned", conjugation))
+    kind = _kind(base, tuned, tuned_s)
+    return Sample(task, document, conjugation, kind, (base, tuned, base_s, tuned_s))
 
 
 def _kind(base: Cell | None, tuned: Cell | None, through: Cell | None) -> str:

@@ -9,7 +9,7 @@ connection at all. Labels and text from data are escaped (`markup`), and nothing
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from unskew.errors import UserError
 from unskew.report import audit, theme
+from unskew.report.audit_rows import plain
 from unskew.report.blocks import Shown, data, download, figure, observer, spec_of
 from unskew.report.claims import claims
 from unskew.report.headline import conditional, headline
@@ -134,8 +135,9 @@ def _overview(runs: list[Shown]) -> Safe:
 
 def _article(run: Shown, alone: bool) -> Safe:
     if "verdicts" in run.tables:
-        parts = [*audit.sections(run), _downloads(audit.small(run), audit.NUMBERS), _settings(run)]
-        return el("article", _head(run, alone), *parts, id=run.key)
+        numbers = _downloads(audit.small(run), audit.NUMBERS)
+        parts = [_head(run, alone), *audit.sections(run), numbers, _settings(run, plain)]
+        return el("article", *parts, id=run.key)
     drawn = sections()
     present = [s for s in drawn if s.name in run.tables]
     # A study shows its controls with experiment 5; as a table they are of a run of their own.
@@ -287,13 +289,13 @@ def _downloads(run: Shown, said: str = NUMBERS) -> Safe | None:
     )
 
 
-def _settings(run: Shown) -> Safe:
-    shown = json.dumps(run.config, indent=2, ensure_ascii=False)
+def _settings(run: Shown, clean: Callable[[str], str] = str) -> Safe:
+    shown = clean(json.dumps(run.config, indent=2, ensure_ascii=False))
     return el(
         "section",
         el("h2", "How it was made"),
         el("details", el("summary", "Configuration"), el("pre", shown, tabindex=0)),
-        el("details", el("summary", "Environment"), el("pre", run.environment, tabindex=0))
+        el("details", el("summary", "Environment"), el("pre", clean(run.environment), tabindex=0))
         if run.environment
         else None,
         class_="wrap",

@@ -8,7 +8,6 @@ escaped. `NO_COLOR` is honoured by rich.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from unskew.report.audit_rows import (
@@ -18,6 +17,7 @@ from unskew.report.audit_rows import (
     arm,
     headline,
     line,
+    main,
     percent,
     plain,
     tasks,
@@ -26,7 +26,7 @@ from unskew.report.audit_rows import (
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 __all__ = ["LIMIT", "VerdictTable", "plain", "verdict_table"]
 
@@ -59,7 +59,9 @@ def verdict_table(
     width: columns to use at most; by default as many as the console has.
     """
     found = tasks(verdicts, contrasts)
-    return VerdictTable(headline(found), [_row(task, arms) for task in found], width)
+    shown = None if arms is None else main({"arms": arms})
+    rows = [_row(task, shown) for task in found]
+    return VerdictTable(headline(found), rows, width)
 
 
 def _row(task: Task, arms: pd.DataFrame | None) -> Row:
@@ -83,9 +85,7 @@ class VerdictTable:
     def __init__(self, sentence: str, rows: list[Row], width: int | None) -> None:
         self.sentence, self.rows, self.width = sentence, rows, width
 
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> Iterable[RenderableType]:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.padding import Padding
         from rich.text import Text
 
@@ -99,7 +99,7 @@ class VerdictTable:
             )
             return Text(shown, style=style, overflow="fold")
 
-        def below(text: str) -> Iterable[RenderableType]:
+        def below(text: str) -> RenderResult:
             yield from console.render(Padding(said(text, "dim"), (0, 0, 0, 2)), options)
 
         yield from console.render(said(self.sentence + ".", "bold"), options)

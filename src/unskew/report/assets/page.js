@@ -44,7 +44,8 @@
 
   async function draw(plot) {
     const width = Math.floor(plot.clientWidth);
-    if (width < 50) return;
+    // What is folded is drawn when it opens: the page then changes its size.
+    if (width < 50 || plot.closest("details:not([open])")) return;
     const { id, spec } = panelOf(plot);
     let shown = structuredClone(spec);
     fitLegends(shown, width - 50);
@@ -96,7 +97,7 @@
     return new Response(stream).blob();
   }
 
-  for (const button of document.querySelectorAll("button.download")) {
+  for (const button of document.querySelectorAll("button[data-table]")) {
     button.addEventListener("click", async () => {
       const content = await inflated(button.dataset.table);
       handOut(new Blob([content], { type: "text/csv" }), button.dataset.file);
@@ -313,7 +314,7 @@
       all.kinds.forEach((name, index) => {
         if (all.rows.some((row) => row[3] === index)) option(inputs.kind, String(index), name);
       });
-      if (all.conjugations.length) option(inputs.conjugation, "chosen", "the one of the verdict");
+      if (all.conjugations.length) option(inputs.conjugation, "chosen", "the one of each verdict");
       option(inputs.conjugation, "", "all");
       all.conjugations.forEach((name, index) =>
         option(inputs.conjugation, String(index), all.controls[index] ? `${name} (control)` : name));
@@ -344,6 +345,12 @@
     near.observe(section);
   }
   for (const section of document.querySelectorAll("[data-samples]")) samples(section);
+  // A task that is folded opens when the overview is asked for it.
+  for (const link of document.querySelectorAll(".audit table a")) {
+    link.addEventListener("click", () => {
+      byId(link.hash.slice(1)).querySelector("details").open = true;
+    });
+  }
 
   let pending;
   new ResizeObserver(() => {
