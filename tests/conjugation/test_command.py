@@ -1,0 +1,155 @@
+"""`unskew conjugate`: bytes in, bytes out, and mistakes that name the line."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unskew.cli import main
+from unskew.conjugation import catalogue
+
+Captured = pytest.CaptureFixture[bytes]
+
+
+class Standard(io.TextIOWrapper):
+    """Standard input of these bytes; a terminal if it is said to be one."""
+
+    def __init__(self, data: bytes, terminal: bool = False) -> None:
+        super().__init__(io.BytesIO(data), encoding="utf-8")
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UNSKEW_DEBUG", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.fixture
+def conjugate(monkeypatch: pytest.MonkeyPatch, capsysbinary: Captured):
+    def call(data: bytes, *arguments: str, terminal: bool = False) -> tuple[int, bytes, str]:
+        monkeypatch.setattr(sys, "stdin", Standard(data, terminal))
+        code = main(["conjugate", *arguments])
+        out, err = capsysbinary.readouterr()
+        return code, out, err.decode()
+
+    return call
+
+
+def test_there(conjugate) -> None:
+    assert conjugate(b"Hello world\n", "pig-latin") == (0, b"Ellohay orldway\n", "")
+    assert conjugate(b"Hello", "morse@rot13") == (0, b"^..- .-. -.-- -.-- -...", "")
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in catalogue() if entry.promise.exact])
+@pytest.mark.parametrize(
+    "text", [b"", b"\n", b"The cats, 42!", b"a\r\nB c\n\n", b"\t<s>[INST] hi [/INST]\r\n"]
+)
+def test_there_and_back_byte_for_byte(conjugate, name: str, text: bytes) -> None:
+    text = b"a\tb\n" if name == "identity" else text
+    code, image, err = conjugate(text, name)
+    assert (code, err) == (0, "")
+    assert image.count(b"\n") == text.count(b"\n")
+    assert conjugate(image, name, "--inverse") == (0, text, "")
+
+
+def test_other_alphabets_and_nul(conjugate) -> None:
+    text = "\ufeffпривет, cafe\u0301 \0\u2028 x".encode()
+    _, image, _ = conjugate(text, "leetspeak")
+    assert conjugate(image, "leetspeak", "--inverse") == (0, text, "")
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments", "says"),
+    [
+        (b"ok\n\xff\n", ["rot13"], "standard input: byte 4, in line 2, is not UTF-8\nconvert"),
+        ("ok\nπ\nπ".encode(), ["morse"], "line 2: morse: has no sign for 'π'"),
+        (b"aGk=\nhello\n", ["base64", "--inverse"], "line 2: base64: 'hello' is not base64"),
+        (b"7aCA", ["base64", "--inverse"], "lone surrogate"),
+        (b"", ["pig-latn"], "did you mean 'pig-latin'?"),
+        (b"", [], "which conjugation?\n`unskew conjugate --list` lists them"),
+        (b"", ["rot13", "--inverse", "--check"], "exclude one another"),
+        (b"", ["rot13", "--invers"], "Unknown option"),
+    ],
+)
+def test_mistakes_are_one_message_and_exit_2(
+    conjugate, data: bytes, arguments: list[str], says: str
+) -> None:
+    code, out, err = conjugate(data, *arguments)
+    assert (code, out) == (2, b"")
+    assert err.startswith("error: ")
+    assert says in err
+    assert len(err.splitlines()) <= 3
+
+
+def test_check_reports_instead(conjugate) -> None:
+    pytest.importorskip("sacrebleu")
+    code, out, _ = conjugate(b"Fine.\n\nNot so\n", "upper", "--check")
+    assert code == 0
+    assert re.fullmatch(
+        r"lines:       2\nadmissible:  2\nexact:       2 \(100\.0%\)\nchrF:        100\.0\n",
+        out.decode(),
+    )
+    _, out, _ = conjugate("sos\n\nπ\n".encode(), "morse", "--check")
+    assert out.decode().splitlines()[1:4] == [
+        "admissible:  1",
+        "exact:       1 (50.0%)",
+        "chrF:        100.0",
+    ]
+    assert out.decode().splitlines()[4].startswith("line 3: 'π': has no sign for 'π'")
+    _, out, _ = conjugate(b"Yes, NATO\x1b[31m\n", "upper", "--check")
+    assert "line 1: 'Yes, NATO\\x1b[31m': came back as 'Yes, nato\\x1b[31m'" in out.decode()
+    assert "\x1b" not in out.decode()
+    _, out, _ = conjugate(b"\n", "upper", "--check")
+    assert out.decode() == "lines:       0\nadmissible:  0\nexact:       0\nchrF:        none\n"
+
+
+def test_the_list_has_every_name_with_its_promise(conjugate) -> None:
+    code, out, _ = conjugate(b"", "--list")
+    lines = out.decode().splitlines()
+    assert code == 0
+    for entry in catalogue():
+        [at] = [k for k, line in enumerate(lines) if line.split(" ")[0] == entry.name]
+        assert entry.description in lines[at]
+        says = f"exact on {entry.promise.domain}" if entry.promise.exact else "lossy"
+        assert lines[at + 1].strip().startswith(says)
+        assert ("numbers" in lines[at + 1]) == entry.promise.numbers
+    assert "book:FILE.jsonl:en-fr" in lines[-1]
+
+
+def test_help_has_examples_that_work(conjugate, tmp_path: Path) -> None:
+    code, out, _ = conjugate(b"", "--help")
+    assert code == 0
+    assert "Usage: unskew conjugate NAME" in out.decode()
+    examples = re.findall(r"^  unskew conjugate (.*)$", out.decode(), re.MULTILINE)
+    assert len(examples) >= 4
+    for example in examples:
+        arguments = example.partition(" <")[0].split()
+        if not arguments[0].startswith("book:"):
+            assert conjugate(b"hi", *arguments)[0] == 0
+
+
+def test_a_terminal_is_told_how_to_end(conjugate) -> None:
+    assert conjugate(b"hi", "rot13", terminal=True) == (
+        0,
+        b"uv",
+        "reading the terminal; Ctrl-D ends the text\n",
+    )
+
+
+def test_a_reader_that_stops_reading_is_no_mistake() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "unskew", "conjugate", "rot13"]
+    done = subprocess.run(
+        command, input=b"hi\n" * 50_000, stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
