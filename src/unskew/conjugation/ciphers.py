@@ -144,7 +144,8 @@ def _to_leet(text: str) -> str:
         elif what.isupper():
             pieces.append(f"^{_LEET[what.lower()]}")
         else:
-            pieces.append(f"#{_LEET[what]}" if token.start() == number_ends else _LEET[what])
+            touching = not signs and token.start() == number_ends
+            pieces.append(f"#{_LEET[what]}" if touching else _LEET[what])
     return "".join([*pieces, text[end:]])
 
 
