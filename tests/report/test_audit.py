@@ -60,9 +60,9 @@ def test_plain_leaves_nothing_that_is_not_seen(text: str) -> None:
 
 
 def test_plain_in_particular() -> None:
-    assert plain("\x1b[31m\x00\x7f") == "␛[31m␀␡"
+    assert plain("\x1b[31m\x00\x7f") == "⟨U+001B⟩[31m⟨U+0000⟩⟨U+007F⟩"
     assert plain("\x9b2J \u202ex \ud800") == "⟨U+009B⟩2J ⟨U+202E⟩x ⟨U+D800⟩"
-    assert plain("a\r\nb\tc") == "a␍\nb\tc"
+    assert plain("a\r\nb\tc") == "a⟨U+000D⟩\nb\tc"
     assert plain("a\nb\tc", lines=False) == "a↵b→c"
     # What people write with stays: accents, joiners of Persian and emoji, no-break spaces.
     for text in ("naïve", "می\u200cخواهم", "👩\u200d💻", "oui\u202f!", "e\u0301"):
@@ -118,11 +118,22 @@ def test_null_stays_unknown() -> None:
     assert task.conjugation is None
     assert task.drop is not None
     assert task.drop.estimate is None
-    assert task.why == f"{WORLD[3].reason}; how many documents would decide is unknown"
+    assert task.why == WORLD[3].reason, "the words say the rest"
+    assert task._replace(
+        words=None
+    ).why == f"{WORLD[3].reason}; how many documents would decide" + (" is unknown")
+    assert task._replace(reason=None).why == "the reason was not recorded"
     assert headline([task]) == "rare-words: inconclusive"
     shown = audit.audit_html(made)
     assert "nan" not in shown.lower()
     assert "unknown" in shown
+
+
+def test_a_number_that_the_words_say_is_not_said_again() -> None:
+    found = tasks(tables(world=WORLD[3:])["verdicts"])[0]._replace(n_needed=1640, n=80)
+    said = found._replace(words="Undecided. About 1640 samples would decide.")
+    assert said.why == WORLD[3].reason
+    assert found.why == f"{WORLD[3].reason}; about 1,640 documents would decide, there are 80"
 
 
 def test_the_page_says_it(full: str) -> None:
@@ -139,7 +150,9 @@ def test_the_page_says_it(full: str) -> None:
     odd = "french – prompts refused: 1, round trips not exact: 3, answers without an inverse: 2"
     assert odd in seen.text
     assert "chrF of the round trip 97.1 of 100" in seen.text
-    assert "So many detect a drop of 12 points with a power of 80%." in seen.text
+    assert (
+        "So many show a drop of 12 points to be above the margin, with a power of 80%." in seen.text
+    )
     assert "but where a task says so" in seen.text
     assert "What held" not in seen.text, "the claims of the regression laboratory are not asked"
     assert "Not run" not in seen.text

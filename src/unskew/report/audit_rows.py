@@ -26,9 +26,9 @@ SEEN = frozenset("\u200c\u200d\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd
 def plain(text: object, lines: bool = True) -> str:
     """Any text, harmless on a terminal and honest on a page: nothing invisible is left in it.
 
-    Control characters become their pictures (ESC is ␛, NUL is ␀), and bidirectional controls,
-    line separators, invisible format characters and lone surrogates become their code points
-    (⟨U+202E⟩). Line ends and tabs stay with `lines`; without, they become ↵ and →.
+    Control characters, bidirectional controls, line separators, invisible format characters and
+    lone surrogates become their code points (⟨U+001B⟩): signs of their own, such as ␛, are in few
+    fonts. Line ends and tabs stay with `lines`; without, they become ↵ and →.
     """
     shown = str(text)
     if shown.isascii() and shown.isprintable():
@@ -41,13 +41,8 @@ def _seen(character: str, lines: bool) -> str:
         return "\n" if lines else "↵"
     if character == "\t":
         return "\t" if lines else "→"
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "␡"
     hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-    return f"⟨U+{code:04X}⟩" if hidden and character not in SEEN else character
+    return f"⟨U+{ord(character):04X}⟩" if hidden and character not in SEEN else character
 
 
 def line(text: object) -> str:
@@ -96,11 +91,13 @@ class Task(NamedTuple):
         if self.verdict != "inconclusive":
             return None
         parts = [line(self.reason) if self.reason else "the reason was not recorded"]
-        if self.n_needed is not None:
+        words = (self.words or "").replace(",", "")
+        if self.n_needed is None:
+            if not words:
+                parts.append("how many documents would decide is unknown")
+        elif str(self.n_needed) not in words:  # the words may have said it
             there = "" if self.n is None else f", there are {self.n:,}"
             parts.append(f"about {self.n_needed:,} documents would decide{there}")
-        else:
-            parts.append("how many documents would decide is unknown")
         return "; ".join(parts)
 
 

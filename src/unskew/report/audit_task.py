@@ -196,9 +196,9 @@ def _about(task: Task, power: object) -> str:
     if task.n is not None and task.clusters is not None:
         parts.append(f"{task.n:,} documents in {task.clusters:,} clusters.")
     if task.detectable is not None:
-        drop = f"a drop of {size(task.detectable)} points"
-        chances = f" with a power of {percent(power)}" if isinstance(power, float) else ""
-        parts.append(f"So many detect {drop}{chances}.")
+        drop = f"a drop of {size(task.detectable)} points to be above the margin"
+        chances = f", with a power of {percent(power)}" if isinstance(power, float) else ""
+        parts.append(f"So many show {drop}{chances}.")
     if task.p is not None:
         holm = task.p_adjusted
         adjusted = "" if holm is None else f"; over all tasks p {_is(holm)} (Holm)"

@@ -210,10 +210,11 @@
         : `score ${Number(score.toFixed(3))}`;
       bar.append(make("span", score === null ? "mark" : score >= 0.5 ? "mark right" : "mark wrong", mark));
       const shown = text(answer === null ? raw : answer);
-      if (shown !== null) box.append(shown === "" ? make("p", "soft", "(an empty answer)") : said(shown));
+      if (shown !== null) box.append(shown === "" ? make("p", "under", "(an empty answer)") : said(shown));
       if (raw !== null && answer !== null && raw !== answer) {
-        box.append(make("p", "under", `as it came, before the inverse of ${s}`), said(text(raw)));
-      } else if (raw !== null && answer === null) {
+        const before = index < 2 ? "as it came" : `as it came, before the inverse of ${s}`;
+        box.append(make("p", "under", before), said(text(raw)));
+      } else if (raw !== null && answer === null && index > 1) {
         box.append(make("p", "under", "as it came: it has no inverse"));
       }
       for (const note of notes) box.append(make("p", "odd", text(note)));
