@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,25 @@ def template_file(choice: str) -> str:
 def tokens_in(template: str) -> list[str]:
     """The special tokens that a template uses: bos_token, eos_token, ..."""
     return sorted(_variables(template) & SPECIAL)
+
+
+def rendered(template: str, messages: Sequence[Mapping[str, str]]) -> str:
+    """A chat as one text, as transformers renders it. Raises UserError where the template does."""
+    import jinja2
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    # A last message of the assistant is the beginning of the answer.
+    begun = messages[-1]["role"] == "assistant"
+    try:
+        texts, _ = render_jinja_template(
+            [[dict(message) for message in messages]],
+            chat_template=template,
+            add_generation_prompt=not begun,
+            continue_final_message=begun,
+        )
+    except (jinja2.TemplateError, ValueError) as error:
+        raise UserError(f"the chat template refuses a prompt: {error}", "template") from None
+    return texts[0]
 
 
 def _variables(template: str, where: str = "template") -> set[str]:
