@@ -31,8 +31,10 @@ def four_arms(arms: pd.DataFrame, task: Task) -> alt.ConcatChart:
     suffix = chosen["conjugation"].map(lambda name: "" if name == IDENTITY else " + s")
     chosen = chosen.assign(item=chosen["arm"] + suffix)
     metric = line(rows["metric"].iloc[0])
-    panels: list[Panel] = [_four(chosen, task, metric, s)]
     roles = conjugations(rows, task.name)
+    # About as high as the panel beside it.
+    height = min(300, max(190, 34 * len(roles) + 54))
+    panels: list[Panel] = [_four(chosen, task, metric, s, height)]
     if roles:
         names = {IDENTITY: "plain"} | {
             name: f"{line(name)} (control)" if role == "control" else line(name)
@@ -57,7 +59,7 @@ def four_arms(arms: pd.DataFrame, task: Task) -> alt.ConcatChart:
     return beside(panels, columns=2)
 
 
-def _four(rows: pd.DataFrame, task: Task, metric: str, s: str | None) -> Panel:
+def _four(rows: pd.DataFrame, task: Task, metric: str, s: str | None, height: int) -> Panel:
     present = {name: c for name, c in COLOURS.items() if (rows["item"] == name).any()}
     values = [float(v) for c in ("estimate", "low", "high") for v in rows[c].dropna()]
     # The same axis for every task, so that they can be compared; a score outside has its own.
@@ -97,5 +99,5 @@ def _four(rows: pd.DataFrame, task: Task, metric: str, s: str | None) -> Panel:
     return alt.layer(*layers, data=slim(rows, ["item", "estimate", "low", "high", "n"])).properties(
         title=alt.TitleParams(text="The four arms", subtitle=label("; ".join(parts)) or " "),
         width=WIDTH,
-        height=190,
+        height=height,
     )
