@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks.table import Line, keep
+from unskew.audit.engine import hushed
 
 OURS, LOOP = "unskew audit", "one prompt at a time"
 BUDGET = 10  # new tokens, as in the peer's loop
@@ -37,28 +38,42 @@ class Row(NamedTuple):
 
 
 def models(folder: Path, layers: int, width: int, seed: int = 0) -> tuple[Path, Path]:
-    """Two folders with random GPT-2 models of one shape and a byte-level tokenizer."""
+    """Two folders with random Llama-style models of one shape, and a byte-level BPE tokenizer
+    trained on the task's own prompts, so that a prompt has as many tokens as in practice."""
     from tokenizers import Tokenizer, decoders, pre_tokenizers
     from tokenizers.models import BPE
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+    from tokenizers.trainers import BpeTrainer
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    pieces = ["<|end|>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(BPE(vocab={piece: i for i, piece in enumerate(pieces)}, merges=[]))
+    from unskew.audit.names import conjugation
+    from unskew.audit.tasks import icl
+
+    tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
+    trainer = BpeTrainer(
+        vocab_size=2000,
+        special_tokens=["<|end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = [row["text"] for row in icl.rows("repeat", "arithmetic", "en")]
+    under = [conjugation("pig-latin").forward(text) for text in texts]
+    tokenizer.train_from_iterator([*texts, *under], trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="<|end|>", bos_token="<|end|>", pad_token="<|end|>"
     )
     folders = folder / "base", folder / "tuned"
     for i, path in enumerate(folders):
-        config = GPT2Config(
-            vocab_size=len(pieces), n_positions=1024, n_embd=width, n_layer=layers,
-            n_head=max(width // 64, 1), bos_token_id=0, eos_token_id=0, pad_token_id=0,
-            initializer_range=0.1,
+        config = LlamaConfig(
+            vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=1024,
+            hidden_size=width, intermediate_size=2 * width, num_hidden_layers=layers,
+            num_attention_heads=max(width // 32, 1), bos_token_id=0, eos_token_id=0,
+            pad_token_id=0, initializer_range=0.1,
         )  # fmt: skip
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), hushed():
             torch.manual_seed(seed + i)
-            GPT2LMHeadModel(config).save_pretrained(path)
+            LlamaForCausalLM(config).save_pretrained(path)
         fast.save_pretrained(path)
     return folders
 
@@ -92,8 +107,6 @@ def ours(folders: Sequence[Path], limit: int | None, batch: int) -> tuple[float,
 def loop(folders: Sequence[Path], table: Any) -> tuple[float, list[str]]:
     """Seconds of the peer's loop over the prompts that the audit sent, and its answers."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from unskew.audit.engine import hushed
 
     seconds, answers = 0.0, []
     for arm, path in zip(("base", "tuned"), folders, strict=True):

@@ -36,7 +36,8 @@ def conjugate(
     ] = False,
 ) -> int:
     """Transform text by a conjugation, from standard input to standard output."""
-    from unskew.conjugation import NotAdmissible, parse
+    from unskew.audit.names import conjugation as named
+    from unskew.conjugation import NotAdmissible
 
     if list_:
         _list()
@@ -45,7 +46,7 @@ def conjugate(
         raise UserError("which conjugation?", hint="`unskew conjugate --list` lists them")
     if inverse and check:
         raise UserError("--inverse and --check exclude one another", where="conjugate")
-    conjugation = parse(name)
+    conjugation = named(name)
     text = _read()
     if check:
         _check(conjugation, text)

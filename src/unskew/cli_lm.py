@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 FAILED = 1
 VERDICTS = ("retained", "suppressed", "not-recovered", "inconclusive")
-DEFAULT_TASKS = ("unskew_icl_en", "unskew_nli_en")
-DEFAULT_CONJUGATIONS = ("pig-latin", "leetspeak", "en-fr", "en-es")
-
 Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
 Words = Annotated[
     tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
@@ -93,6 +90,7 @@ def audit(
 ) -> int:
     """What fine-tuning did to a language model: per task retained, suppressed, not recovered."""
     failing = _failing(fail_on)
+    from unskew.audit.api import DEFAULT_CONJUGATIONS, DEFAULT_TASKS
     from unskew.audit.config import load
 
     if from_logs is not None:
@@ -135,10 +133,20 @@ def tasks() -> int:
     from unskew.audit.catalogue import shipped
 
     rows = shipped()
-    width = max(len(name) for name, _ in rows)
-    for name, about in rows:
-        print(f"{name:{width}}  {about}".rstrip())
-    print("\nAny task of lm-evaluation-harness works by its name, too (their data need a network).")
+    by_tag: dict[str, int] = {}
+    for task in rows:
+        for tag in task.tags:
+            by_tag[tag] = by_tag.get(tag, 0) + 1
+    print("Several tasks by one name:")
+    for tag, count in by_tag.items():
+        print(f"  {tag:22}  {count} tasks")
+    about = ""
+    for task in rows:
+        if task.about != about:
+            about = task.about
+            print(f"\n{about}")
+        print(f"  {task.name}")
+    print("\nAny task of lm-evaluation-harness works by its name, too (its data need a network).")
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, field_validator
 
-from unskew.audit.models import Reference, reference
+from unskew.audit.models import Local, Scripted, Server, reference
 from unskew.audit.rules import Rules
 from unskew.errors import UserError
 from unskew.runs import config as runs_config
@@ -20,6 +20,16 @@ EXECUTION = {"execution": True}
 CONTROLS = ("paraphrase", "wrapper", "unknown-cipher")
 """Always run: the same question in other words, with neutral text before it, in a cipher that no
 model knows. None of them should bring an ability back."""
+
+
+class Given(Frozen):
+    """A model that exists already, as in a notebook; `record` says what decides its answers."""
+
+    kind: Literal["given"] = "given"
+    record: dict[str, Any]
+
+
+AnyModel = Annotated[Local | Server | Scripted | Given, Field(discriminator="kind")]
 
 
 class Audit(Frozen):
@@ -40,8 +50,8 @@ class Audit(Frozen):
     """
 
     kind: Literal["audit"] = "audit"
-    base: Reference
-    tuned: Reference
+    base: AnyModel
+    tuned: AnyModel
     tasks: Annotated[tuple[str, ...], Field(min_length=1)]
     conjugations: tuple[str, ...] = ("pig-latin", "leetspeak")
     controls: tuple[str, ...] = CONTROLS
@@ -57,7 +67,7 @@ class Audit(Frozen):
     trust_code: bool = False
     batch: Annotated[int, Field(gt=0, json_schema_extra=EXECUTION)] = 32
     device: Annotated[str, Field(json_schema_extra=EXECUTION)] = "cpu"
-    threads: Annotated[int, Field(gt=0, json_schema_extra=EXECUTION)] | None = None
+    threads: Annotated[int | None, Field(gt=0, json_schema_extra=EXECUTION)] = None
 
     @field_validator("base", "tuned", mode="before")
     @classmethod

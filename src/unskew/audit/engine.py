@@ -14,6 +14,7 @@ identity the harness sees exactly what it would have seen without us.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import lm_eval.models  # noqa: F401  # before any model is looked up: fills the registry
+import torch
 from lm_eval import evaluator
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
@@ -216,6 +218,31 @@ class Harnessed:
             return out
 
         lm._model_generate = watched
+
+
+def given(lm: LM, name: str | None = None) -> Harnessed:
+    """A `Model` of an LM of the harness that exists already, such as an HFLM or a vLLM one.
+
+    Args:
+        name: what decides its answers, in words; None: the SHA-256 of its weights.
+
+    Raises: UserError where it has no weights to tell it by, and no name.
+    """
+    record: dict[str, Any] = {"kind": "given", "class": type(lm).__name__}
+    if name is not None:
+        return Harnessed(lm, {**record, "name": name})
+    module = getattr(lm, "model", None)
+    if not hasattr(module, "state_dict"):
+        raise UserError(
+            "the weights of this model cannot be read, so a changed one could not be told from it",
+            where=type(lm).__name__,
+            hint="give it a name: engine.given(lm, 'my-model-v2')",
+        )
+    digest = hashlib.sha256()
+    for key, weight in sorted(module.state_dict().items()):  # type: ignore[union-attr]
+        digest.update(f"{key} {weight.dtype} {tuple(weight.shape)}".encode())
+        digest.update(weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return Harnessed(lm, {**record, "weights": digest.hexdigest()})
 
 
 def hugging_face(

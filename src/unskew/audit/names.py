@@ -1,36 +1,37 @@
-"""Conjugations by name, as an audit knows them: the library's, and `en-fr` for the shipped book.
-
-Translators that ask a model (`llm:`, `self:`) get it here.
-"""
+"""Conjugations by name, as an audit knows them: the library's, and `en-fr` for the shipped book."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from unskew.conjugation.base import Conjugation
+from unskew.conjugation.books import PhraseBook
+from unskew.conjugation.names import parse
 
-ASKED = ("book:", "mt:", "llm:", "self:")
 AskFor = Callable[[str], Callable[[Sequence[str]], list[str]]]
 
 
 def conjugation(name: str, ask_for: AskFor | None = None) -> Conjugation:
-    """The conjugation of that name; `a@b` is a after b.
+    """The conjugation of that name; `a@b` is b first, then a.
+
+    Args:
+        ask_for: gives translators that ask a model (`llm:`, `self:`) their model.
 
     Raises: UserError for an unknown name, with the nearest one.
     """
-    if name.startswith(ASKED):
-        from unskew.conjugation.translation import parse_translator
+    return parse(name, ask_for, _shipped)
 
-        return parse_translator(name, ask_for)
-    if match := re.fullmatch(r"([a-z]{2})-([a-z]{2})", name):
-        from unskew.audit.tasks import phrases
-        from unskew.conjugation.books import PhraseBook
 
-        return PhraseBook(phrases(match[1], match[2]), match[1], match[2], name)
-    outer, at, inner = name.partition("@")
-    if at:
-        return conjugation(outer, ask_for) @ conjugation(inner, ask_for)
-    from unskew.conjugation.names import parse
+def _shipped(name: str) -> Conjugation | None:
+    match = re.fullmatch(r"([a-z]{2})-([a-z]{2})", name)
+    return _book(match[1], match[2]) if match else None
 
-    return parse(name)
+
+@cache
+def _book(source: str, target: str) -> PhraseBook:
+    """The phrases of the tasks that ship."""
+    from unskew.audit.tasks import phrases
+
+    return PhraseBook(phrases(source, target), source, target, f"{source}-{target}")

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unskew.audit import models, records
 from unskew.audit.asking import Asker
-from unskew.audit.config import Audit
+from unskew.audit.config import Audit, Given
 from unskew.audit.rules import Rules
 from unskew.audit.summary import headline, summarise
-from unskew.conjugation.base import Conjugation, Identity
+from unskew.conjugation.base import Composition, Conjugation, Identity
 from unskew.errors import UserError
 from unskew.runs.folder import RunFolder
-from unskew.runs.identity import canonical
+from unskew.runs.identity import canonical, run_id
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ARMS = ("base", "tuned")
 SHORTEST_WRAPPER = 20
+TRANSLATION_BUDGET = 256
 
 
 class Pair(NamedTuple):
@@ -54,38 +55,48 @@ def execute(config: Audit, store: Store, progress: Progress, pair: Pair | None =
             compared, a run that is damaged or being written by another process.
     """
     pair = pair or referenced(config)
-    parents = {arm: _digest(record) for arm, record in pair.records.items()}
-    parents["tasks"] = _tasks_digest()
-    with store.open(config, parents) as folder:
+    transforms = _Transforms(config, pair)
+    with store.open(config, _parents(pair, transforms)) as folder:
         if not folder.finished:
-            _audit(config, folder, pair, progress)
+            _audit(config, folder, pair, transforms, progress)
         return folder
 
 
 def identify(config: Audit) -> str:
     """The id of the run that `execute` would make."""
-    from unskew.runs.identity import run_id
-
-    parents = {arm: _digest(record) for arm, record in referenced(config).records.items()}
-    return run_id(config, parents | {"tasks": _tasks_digest()})
+    pair = referenced(config)
+    return run_id(config, _parents(pair, _Transforms(config, pair)))
 
 
-def referenced(config: Audit) -> Pair:
-    """The pair that a configuration names. Cheap: nothing is loaded but fingerprints.
+def _parents(pair: Pair, transforms: _Transforms) -> dict[str, str]:
+    """Hashes of what decides the numbers beside the configuration."""
+    return {
+        **{arm: _digest(record) for arm, record in pair.records.items()},
+        "tasks": _tasks_digest(),
+        "transforms": _digest(transforms.record()),
+    }
+
+
+def referenced(config: Audit, arms: Sequence[str] = ARMS) -> Pair:
+    """The models that a configuration names. Cheap: nothing is loaded but fingerprints.
 
     Raises: UserError for a model that is not there, or a template that one of them lacks.
     """
-    template = models.common_template(config.base, config.tuned, config.template)
-    references = {"base": config.base, "tuned": config.tuned}
-    found = {
-        arm: {**models.fingerprint(reference), "template": template}
-        for arm, reference in references.items()
+    found: dict[str, models.Local | models.Server | models.Scripted] = {}
+    for arm in arms:
+        reference = getattr(config, arm)
+        if isinstance(reference, Given):
+            raise UserError("this model was given from Python and cannot be opened again", arm)
+        found[arm] = reference
+    template = None
+    if len(found) == len(ARMS):
+        template = models.common_template(found["base"], found["tuned"], config.template)
+    records = {
+        # Naming an id of the hub is asking for the network, unless an offline mode is on.
+        arm: {**models.fingerprint(reference, network=True), "template": template}
+        for arm, reference in found.items()
     }
-
-    def opened(arm: str) -> models.Model:
-        return _open(references[arm], found[arm], config, template)
-
-    return Pair(found, opened)
+    return Pair(records, lambda arm: _open(found[arm], records[arm], config, template))
 
 
 def _open(
@@ -109,14 +120,16 @@ def _open(
         case models.Server():
             from unskew.audit.server import ServerModel
 
-            return ServerModel(reference)
+            return ServerModel(reference, template)
         case models.Scripted():
             from unskew.audit.scripted import load
 
             return load(reference)
 
 
-def _audit(config: Audit, folder: RunFolder, pair: Pair, progress: Progress) -> None:
+def _audit(
+    config: Audit, folder: RunFolder, pair: Pair, transforms: _Transforms, progress: Progress
+) -> None:
     from unskew.audit import engine
 
     tasks = engine.load_tasks(config.tasks, [Path(p) for p in config.include], config.metadata)
@@ -127,7 +140,7 @@ def _audit(config: Audit, folder: RunFolder, pair: Pair, progress: Progress) -> 
             hint=f"tasks: {', '.join(task.name for task in tasks)}",
         )
     askers: dict[str, Asker] = {}
-    transforms = _Transforms(config, lambda: askers["base"])
+    transforms.base = lambda: askers["base"]
     found: list[dict[str, Any]] = []
     for arm in ARMS:
         found += _arm(arm, config, tasks, transforms, pair, askers, folder, progress)
@@ -171,7 +184,7 @@ def _arm(
             # What was refused was not asked.
             bar.advance(each - (asker.asked + asker.remembered - before))
             if arm == "base":
-                transforms.heard(conjugation, lm)
+                transforms.heard(role, lm)
             for task in tasks:
                 source = records.Source(
                     task.name, arm, conjugation.name, role,
@@ -194,14 +207,15 @@ def finish(
     folder.write_table("records", table)
     for name, one in summary.items():
         folder.write_table(name, one)
-    folder.finish({"headline": headline(summary["verdicts"])})
+    folder.finish({"headline": headline(summary)})
 
 
 class _Transforms:
     """The identity, the conjugations and the controls, in the order in which they are run."""
 
-    def __init__(self, config: Audit, base: Callable[[], Asker]) -> None:
-        self.config, self.base = config, base
+    def __init__(self, config: Audit, pair: Pair) -> None:
+        self.config, self.pair = config, pair
+        self.base: Callable[[], Asker] = lambda: _missing("base")
         self.growth: list[float] = []
         self._plain: dict[Any, int] = {}
         self._wrapper: str | None = None
@@ -223,12 +237,12 @@ class _Transforms:
                 records.CONTROL,
             )
 
-    def heard(self, conjugation: Conjugation, lm: Conjugated) -> None:
+    def heard(self, role: str, lm: Conjugated) -> None:
         """How much longer the prompts became: the neutral wrapper is to add as much."""
         lengths = {key: len(trace.prompt) for key, trace in lm.traces.items() if not trace.refused}
-        if isinstance(conjugation, Identity):
+        if role == records.PLAIN:
             self._plain = lengths
-        elif self._wrapper is None and lengths:
+        elif role == records.CONJUGATION and lengths:
             self.growth.append(fmean(lengths[key] - self._plain[key] for key in lengths))
 
     def _measured(self) -> str:
@@ -243,18 +257,43 @@ class _Transforms:
 
         return conjugation(name, self._ask_for)
 
-    def _ask_for(self, reference: str) -> Callable[[Sequence[str]], list[str]]:
+    def record(self) -> dict[str, Any]:
+        """What decides the texts: versions of ciphers, digests of books, models that translate."""
+        return {name: _record(conjugation) for name, conjugation in self._parsed.items()}
+
+    def _ask_for(self, reference: str) -> _Ask:
         """Who translates: `self` is the base model, for both arms, so that both read one text."""
-
-        def ask(prompts: Sequence[str]) -> list[str]:
-            asker = self.base() if reference == "self" else self._server(reference)
-            return [answer.text for answer in asker.generate(list(prompts), ("\n",), 256)]
-
-        return ask
-
-    def _server(self, reference: str) -> Asker:
+        if reference == "self":
+            return _Ask(lambda: self.base(), _digest(self.pair.records["base"]))
         parsed = models.reference(f"openai:{reference}")
-        return Asker(_open(parsed, models.fingerprint(parsed), self.config, None))
+        record = models.fingerprint(parsed)
+        return _Ask(lambda: Asker(_open(parsed, record, self.config, None)), _digest(record))
+
+
+class _Ask:
+    """Asks a model for translations; it is opened when it is first asked."""
+
+    def __init__(self, opened: Callable[[], Asker], identity: str) -> None:
+        self.identity = identity
+        self._opened, self._asker = opened, None
+
+    def __call__(self, prompts: Sequence[str]) -> list[str]:
+        self._asker = self._asker or self._opened()
+        # A chat model may begin with an empty line, so one line's end does not stop it.
+        answers = self._asker.generate(list(prompts), ("\n\n",), TRANSLATION_BUDGET)
+        return [answer.text for answer in answers]
+
+
+def _missing(arm: str) -> Any:
+    raise RuntimeError(f"the {arm} model is not open yet")
+
+
+def _record(conjugation: Conjugation) -> Any:
+    if isinstance(conjugation, Composition):
+        return [_record(conjugation.outer), _record(conjugation.inner)]
+    # Books and translators have one; a cipher is its name and version.
+    record = dict(getattr(conjugation, "record", {}))
+    return {"name": conjugation.name, "version": conjugation.version, **record}
 
 
 def _requests(task: Loaded, limit: int | None) -> int:

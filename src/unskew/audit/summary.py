@@ -18,8 +18,9 @@ from unskew.audit.finding import Finding, judge
 from unskew.audit.records import CONTROL, IDENTITY, PLAIN
 from unskew.audit.rules import Rules
 from unskew.audit.verdict import Verdict, settle
+from unskew.report import audit_rows
 from unskew.runs.tables import typed
-from unskew.statistics import share_interval
+from unskew.statistics.clustered import share_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,13 +77,18 @@ def summarise(
         ],
         "transforms": [row for task in by_task.values() for row in _transform_rows(task)],
         "verdicts": [
-            _verdict_row(name, verdict, findings[name], rules) for name, verdict in verdicts.items()
+            _verdict_row(name, verdict, findings[name]) for name, verdict in verdicts.items()
         ],
     }
     columns = {
         "arms": ARMS, "contrasts": CONTRASTS, "transforms": TRANSFORMS, "verdicts": VERDICTS
     }  # fmt: skip
     return {name: typed(rows[name], columns[name]) for name in rows}
+
+
+def headline(tables: Mapping[str, pd.DataFrame]) -> str:
+    """An audit in a sentence."""
+    return audit_rows.headline(audit_rows.tasks(tables["verdicts"], tables["contrasts"]))
 
 
 def _arms(task: pd.DataFrame, chance: float) -> Arms:
@@ -207,25 +213,8 @@ def _chrf(admitted: pd.DataFrame, plain: pd.Series) -> float | None:
     return float(corpus_chrf(returned, [original]).score)
 
 
-def _verdict_row(name: str, verdict: Verdict, finding: Finding, rules: Rules) -> dict[str, Any]:
-    row = {
-        "task": name,
-        "verdict": verdict.verdict,
-        "conjugation": _most_chosen(finding),
-        "words": verdict.words,
-        "reason": verdict.reason,
-        "n": finding.n,
-        "clusters": finding.clusters,
-        "n_needed": verdict.n_needed,
-        "p": verdict.p,
-        "p_adjusted": verdict.p_adjusted,
-        "detectable": verdict.detectable,
-        "margin": rules.margin,
-        "floor": rules.floor,
-        "level": rules.level,
-        "chance": finding.chance,
-        "chosen": json.dumps(list(finding.chosen)),
-    }
+def _verdict_row(name: str, verdict: Verdict, finding: Finding) -> dict[str, Any]:
+    row = {"task": name, **verdict._asdict(), "chosen": json.dumps(list(finding.chosen))}
     return {key: None if _nan(value) else value for key, value in row.items()}
 
 

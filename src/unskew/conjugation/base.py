@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-class NotAdmissible(ValueError):
+class NotAdmissible(ValueError):  # noqa: N818  # a refusal, often returned as a value
     """This text lies outside the conjugation's domain.
 
     Args:
@@ -35,7 +35,7 @@ class Promise:
 
     Attributes:
         exact: inverse(forward(x)) == x for every x in the domain.
-        domain: the texts on which `exact` holds, in words ("any Unicode text", "lines of the book").
+        domain: the texts on which `exact` holds, in words ("any text", "phrases of the book").
         newlines: forward maps the k-th line of the text to the k-th line of the result.
         edges: white space at the beginning and the end of the text is kept as it is.
         numbers: digits are kept as they are.

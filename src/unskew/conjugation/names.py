@@ -63,18 +63,23 @@ class Entry(NamedTuple):
     promise: Promise
 
 
-def parse(text: str, ask_for: Callable | None = None) -> Conjugation:
+def parse(
+    text: str,
+    ask_for: Callable | None = None,
+    more: Callable[[str], Conjugation | None] = lambda name: None,
+) -> Conjugation:
     """The conjugation of that name, or composition of names.
 
     Args:
         text: as on the command line.
         ask_for: for translations by a language model: from a reference of a model to a function
             that asks it (see `unskew.conjugation.translation.parse_translator`).
+        more: further names, asked for first; None where it knows no such name.
 
     Raises:
         UserError: there is no such conjugation, or its setting is none.
     """
-    parts = [_one(part, text, ask_for) for part in _parts(text)]
+    parts = [more(part) or _one(part, text, ask_for) for part in _parts(text)]
     composed = parts.pop()
     while parts:
         composed = parts.pop() @ composed

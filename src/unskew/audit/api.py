@@ -1,0 +1,172 @@
+"""`audit(base, tuned, tasks=...)`: the twin of the command for Python and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unskew.audit.models import Local, Model, Scripted, Server
+from unskew.audit.rules import Rules
+from unskew.errors import UserError
+from unskew.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_TASKS = ("unskew_icl_en", "unskew_nli_en")
+DEFAULT_CONJUGATIONS = ("pig-latin", "leetspeak", "en-fr", "en-es")
+
+AnyModel = str | Path | Local | Server | Scripted | Model
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """A finished audit. In a notebook it shows its verdicts; `report` writes the page.
+
+    Attributes:
+        folder: the run folder, with every table and the configuration.
+    """
+
+    folder: RunFolder
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name: verdicts, arms, contrasts, transforms, records."""
+        return {name: self.folder.read_table(name) for name in self.folder.tables()}
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """One row per task."""
+        return self.tables["verdicts"]
+
+    @property
+    def records(self) -> pd.DataFrame:
+        """One row per sample, arm and conjugation."""
+        return self.tables["records"]
+
+    def verdict(self, task: str) -> str:
+        """The verdict of a task. KeyError where it was not audited."""
+        return str(self.verdicts.set_index("task").loc[task, "verdict"])
+
+    def report(self, out: Path | str = "report.html") -> Path:
+        """Write the page and return its path."""
+        from unskew.report import page
+
+        return page.write([self.folder], Path(out))
+
+    def _repr_html_(self) -> str:
+        from unskew.report.audit import audit_html
+
+        return audit_html(self.tables)
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        from unskew.report.terminal import verdict_table
+
+        tables = self.tables
+        console = Console(width=80, no_color=True)
+        with console.capture() as text:
+            console.print(
+                verdict_table(tables["verdicts"], tables["arms"], tables["contrasts"], 80)
+            )
+        return text.get()
+
+
+def audit(
+    base: AnyModel,
+    tuned: AnyModel,
+    *,
+    tasks: Sequence[str] = DEFAULT_TASKS,
+    conjugations: Sequence[str] = DEFAULT_CONJUGATIONS,
+    limit: int | None = None,
+    template: str = "none",
+    system: str | None = None,
+    shots: int | None = None,
+    include: Sequence[str | Path] = (),
+    metrics: Mapping[str, str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    rules: Rules | None = None,
+    batch: int = 32,
+    device: str = "cpu",
+    runs: str | Path = "runs",
+    quiet: bool = False,
+) -> AuditResult:
+    """Audit what fine-tuning made of a model; the same call returns a finished audit at once.
+
+    Args:
+        base, tuned: references as on the command line, their configurations, or models that exist
+            already (the protocol `Model`; `engine.given(lm)` makes one of any LM of the harness).
+        tasks, conjugations: by name.
+        limit: documents per task.
+        template: "none", "model" or the path of a Jinja file; one for both arms.
+        rules: margin, floor, level and the like of the verdicts.
+        batch, device: how models are run; they decide no number.
+        runs: the folder that holds the runs.
+        quiet: show no progress.
+
+    Raises: UserError for mistakes: a model or task that is not there, arms that do not compare.
+    """
+    from unskew.audit.config import load
+    from unskew.audit.run import Pair, execute, referenced
+    from unskew.runs.progress import Progress
+    from unskew.runs.store import Store
+
+    given = {"base": base, "tuned": tuned}
+    there = {
+        arm: model
+        for arm, model in given.items()
+        if not isinstance(model, str | Path | Local | Server | Scripted)
+    }
+    for arm, model in there.items():
+        if not hasattr(model, "generate") or not hasattr(model, "record"):
+            raise UserError(
+                f"a {type(model).__name__} is no model that the audit can ask",
+                where=arm,
+                hint="give a folder, an id, or engine.given(HFLM(pretrained=model, ...))",
+            )
+    config = load(
+        {
+            "base": _plain(base),
+            "tuned": _plain(tuned),
+            "tasks": [tasks] if isinstance(tasks, str) else list(tasks),
+            "conjugations": (
+                [conjugations] if isinstance(conjugations, str) else list(conjugations)
+            ),
+            "limit": limit,
+            "template": template,
+            "system": system,
+            "shots": shots,
+            "include": [str(path) for path in include],
+            "metrics": dict(metrics or {}),
+            "metadata": dict(metadata or {}),
+            "rules": (rules or Rules()).model_dump(mode="json"),
+            "batch": batch,
+            "device": device,
+        },
+        (),
+    )
+    pair = None
+    if there:
+        if template != "none" and len(there) < 2:
+            raise UserError("one chat template for both needs two models of one kind", "template")
+        named = None if len(there) == 2 else referenced(config, tuple(set(given) - set(there)))
+        pair = Pair(
+            {a: there[a].record if a in there else named.records[a] for a in given},  # type: ignore[union-attr]
+            lambda arm: there[arm] if arm in there else named.opened(arm),  # type: ignore[union-attr]
+        )
+    with Progress("quiet" if quiet else "auto") as progress:
+        return AuditResult(execute(config, Store(Path(runs)), progress, pair))
+
+
+def _plain(model: AnyModel) -> Any:
+    match model:
+        case str() | Path():
+            return str(model)
+        case Local() | Server() | Scripted():
+            return model.model_dump(mode="json")
+        case _:
+            return {"kind": "given", "record": dict(model.record)}
