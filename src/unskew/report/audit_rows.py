@@ -7,6 +7,7 @@ move other text about, is replaced by a symbol that can be seen.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,9 @@ SEEN = frozenset("\u200c\u200d\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd
 )
 
 
+DOUBTFUL = re.compile(r"[^\x20-\x7e]")
+
+
 def plain(text: object, lines: bool = True) -> str:
     """Any text, harmless on a terminal and honest on a page: nothing invisible is left in it.
 
@@ -30,10 +34,8 @@ def plain(text: object, lines: bool = True) -> str:
     lone surrogates become their code points (⟨U+001B⟩): signs of their own, such as ␛, are in few
     fonts. Line ends and tabs stay with `lines`; without, they become ↵ and →.
     """
-    shown = str(text)
-    if shown.isascii() and shown.isprintable():
-        return shown
-    return "".join(_seen(character, lines) for character in shown)
+    # Printable ASCII, the most of most texts, is not looked at one by one.
+    return DOUBTFUL.sub(lambda found: _seen(found[0], lines), str(text))
 
 
 def _seen(character: str, lines: bool) -> str:

@@ -196,9 +196,14 @@ def pack(shown: Samples, tasks: Sequence[Task]) -> dict[str, Any]:
     [prompt, raw, answer, score, [note, ...]]. null stands for what is not known.
     """
     places: dict[str, int] = {}
+    known: dict[str, int] = {}  # a prompt is in many samples, and is shortened once
 
     def place(value: str | None) -> int | None:
-        return None if value is None else places.setdefault(_short(value), len(places))
+        if value is None:
+            return None
+        if value not in known:
+            known[value] = places.setdefault(_short(value), len(places))
+        return known[value]
 
     def cell(found: Cell | None) -> list[Any] | None:
         if found is None:
