@@ -104,8 +104,12 @@ def _open(
 ) -> models.Model:
     match reference:
         case models.Local():
+            import torch
+
             from unskew.audit import engine
 
+            if config.threads is not None:
+                torch.set_num_threads(config.threads)
             return engine.hugging_face(
                 reference.path,
                 record=record,

@@ -1,0 +1,141 @@
+"""Audits from logs that the harness itself has written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit import tiny, worlds
+from unskew.audit import engine, logs
+from unskew.errors import UserError
+from unskew.runs.folder import RunFolder
+from unskew.runs.store import Store
+
+N = 40
+QUICK = ["rules.resamples=999"]
+
+
+def written(folder: Path, model: Path, include: Path, names: list[str]) -> Path:
+    """What `lm_eval --model hf --tasks ... --log_samples --output_path FOLDER` leaves."""
+    from lm_eval import simple_evaluate
+    from lm_eval.loggers import EvaluationTracker
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    tracker = EvaluationTracker(output_path=str(folder))
+    with engine.hushed():
+        results: Any = simple_evaluate(
+            HFLM(str(model), batch_size=8, device="cpu", dtype="float32"),
+            tasks=names,
+            task_manager=TaskManager(include_defaults=False, include_path=str(include)),
+            bootstrap_iters=0,
+            log_samples=True,
+            evaluation_tracker=tracker,
+        )
+    samples = results.pop("samples")
+    tracker.save_results_aggregated(results=results, samples=samples)
+    for name in names:
+        tracker.save_results_samples(task_name=name, samples=samples[name])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("logs")
+    include = worlds.tasks(root / "tasks", n=N)
+    base = tiny.save(root / "base", seed=1)
+    tuned = tiny.save(root / "tuned", seed=2)
+    names = ["toy_generate", "toy_choose"]
+    return {
+        "base": written(root / "logs" / "base", base, include, names),
+        "tuned": written(root / "logs" / "tuned", tuned, include, names),
+        "other": written(root / "logs" / "other", tuned, worlds.tasks(root / "more", n=30), names),
+    }
+
+
+def audited(world: dict[str, Path], root: Path, *arms: str, **changes: Any) -> RunFolder:
+    plain = world[arms[0]], world[arms[1]]
+    conjugated = (world[arms[2]], world[arms[3]]) if len(arms) == 4 else None
+    return logs.execute(plain, conjugated, QUICK, Store(root, shipped=False), **changes)
+
+
+def test_the_same_logs_twice_are_retained(world: dict[str, Path], tmp_path: Path):
+    folder = audited(world, tmp_path, "base", "base")
+    verdicts = folder.read_table("verdicts").set_index("task")
+    assert set(verdicts.index) == {"toy_generate", "toy_choose"}
+    # 40 equal pairs rule out a fall of five points for no task: that is the honest answer.
+    assert set(verdicts["verdict"]) <= {"retained", "inconclusive"}
+    assert verdicts["detectable"].notna().all()
+    assert verdicts.loc["toy_choose", "chance"] == 0.5
+
+
+def test_scores_are_those_that_the_harness_logged(world: dict[str, Path], tmp_path: Path):
+    records = audited(world, tmp_path, "base", "tuned").read_table("records")
+    for arm in ("base", "tuned"):
+        (path,) = world[arm].rglob("samples_toy_choose_*.jsonl")
+        logged = {s["doc_id"]: s["acc"] for s in map(json.loads, path.read_text().splitlines())}
+        mine = records[(records["task"] == "toy_choose") & (records["arm"] == arm)]
+        for doc, metrics in zip(mine["doc_id"], mine["metrics"], strict=True):
+            assert json.loads(metrics)["acc"] == logged[doc]
+        assert mine["prompt"].str.startswith("Is it so?").all()
+
+
+def test_without_conjugated_logs_nothing_is_called_suppressed(
+    world: dict[str, Path], tmp_path: Path
+):
+    folder = audited(world, tmp_path, "base", "tuned")
+    verdicts = folder.read_table("verdicts")
+    assert set(verdicts["verdict"]) <= {"retained", "inconclusive"}
+    assert verdicts["conjugation"].isna().all()
+
+
+def test_conjugated_logs_add_the_other_arms(world: dict[str, Path], tmp_path: Path):
+    folder = audited(world, tmp_path, "base", "tuned", "tuned", "base")
+    arms = folder.read_table("arms")
+    assert len(arms[["arm", "conjugation"]].drop_duplicates()) == 4
+    contrasts = folder.read_table("contrasts")
+    assert "recovery" in set(contrasts["contrast"])
+
+
+def test_mismatched_logs_are_refused(world: dict[str, Path], tmp_path: Path):
+    with pytest.raises(UserError, match=r"document 30 is in one of them only \(40 and 30"):
+        audited(world, tmp_path, "base", "other")
+
+
+def test_the_run_is_known_by_the_logs_content(world: dict[str, Path], tmp_path: Path):
+    first = audited(world, tmp_path, "base", "tuned")
+    assert audited(world, tmp_path, "base", "tuned").id == first.id
+    assert audited(world, tmp_path, "tuned", "base").id != first.id
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.write_text("{nothing\n"), "line 1 is not JSON"),
+        (lambda path: path.write_text('{"doc_id": 1}\n'), "line 1 lacks 'doc'"),
+        (lambda path: path.write_text(""), "holds no samples"),
+        (lambda path: path.unlink(), "no samples_"),
+    ],
+)
+def test_damaged_logs_are_named(tmp_path: Path, change: Any, said: str):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    path = folder / "samples_toy_2026-11-24T00-00-00.000000.jsonl"
+    path.touch()
+    change(path)
+    with pytest.raises(UserError, match=said):
+        logs.read(folder, "base")
+    with pytest.raises(UserError, match="no such folder"):
+        logs.read(tmp_path / "nowhere", "base")
+
+
+def test_of_several_logs_the_newest_is_read(world: dict[str, Path], tmp_path: Path):
+    (path,) = world["base"].rglob("samples_toy_generate_*.jsonl")
+    old = tmp_path / "samples_toy_generate_2020-01-01T00-00-00.000000.jsonl"
+    old.write_text("not read")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / path.name).write_bytes(path.read_bytes())
+    rows, chances = logs.read(tmp_path, "base")
+    assert len(rows) == N
+    assert chances == {"toy_generate": 0.0}
