@@ -138,7 +138,9 @@ def test_text_of_a_model_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixt
     """On the page and on the terminal, whatever it says."""
     evil = "</script><script>alert(1)</script>\\u001b[31mred"
     script = tmp_path / "evil.yaml"
-    script.write_text(f'name: "evil"\nrules: [{{when: zzz, answer: y}}]\ndefault: "{evil}"\n', encoding="utf-8")
+    script.write_text(
+        f'name: "evil"\nrules: [{{when: zzz, answer: y}}]\ndefault: "{evil}"\n', encoding="utf-8"
+    )
     given = ["audit", PAIR[0], f"scripted:{script}", "--tasks", TASK, "--limit", "30"]
     assert main([*given, "--runs", str(tmp_path / "runs"), *QUICK]) == 0
     assert "\x1b" not in capsys.readouterr().out
@@ -152,7 +154,8 @@ def test_text_of_a_model_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixt
 def command(models: tuple[str, str], include: Path, runs: Path) -> list[str]:
     return [
         sys.executable, "-m", "unskew", "audit", *models, "--tasks", "toy_generate",
-        "--include", str(include), "--runs", str(runs), "--batch", "1", "--threads", "1", "--set", "controls=[]", *QUICK,
+        "--include", str(include), "--runs", str(runs), "--batch", "1", "--threads", "1",
+        "--set", "controls=[]", *QUICK,
     ]  # fmt: skip
 
 
@@ -187,9 +190,7 @@ def test_stopped_in_the_middle_nothing_is_lost(
     pd.testing.assert_frame_equal(one, other)
 
 
-def test_threads_are_set(
-    models: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_threads_are_set(models: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     import torch
 
     heard: list[Any] = []

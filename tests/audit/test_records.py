@@ -1,6 +1,7 @@
 """From the harness's samples to rows, and what is refused as unpaired."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,3 +163,10 @@ def test_conjugated_logs_pair_among_themselves():
     arms[3] = ("tuned", "s", two)
     with pytest.raises(UserError, match="another text"):
         records.paired(table(*arms), apart=True)
+
+
+def test_half_of_a_surrogate_pair_does_not_break_the_table(tmp_path: Path):
+    traces = {("t", 0, 0): Trace("p", "a\ud800b 😀", "ab", True)}
+    found = records.table(records.rows(source(), [generated(0, hit=1.0)], traces))
+    assert found["raw"][0] == "a\ufffdb 😀"
+    found.to_parquet(tmp_path / "records.parquet")

@@ -200,7 +200,7 @@ def test_refused_documents_leave_all_four_arms() -> None:
 def test_a_conjugation_that_refuses_almost_all_is_not_tried() -> None:
     rare = np.where(np.arange(N) < RULES.clusters - 1, 1.0, np.nan)
     alone = verdict(arms(pairs={"s": (rare, rare)}))
-    assert (alone.reason, alone.conjugation) == ("too few samples", None)
+    assert (alone.reason, alone.conjugation) == ("no conjugation", None)
     assert "refused" in alone.words
     both = verdict(arms(pairs={"s": (rare, rare), "t": (0.85, 0.4)}))
     assert both.verdict == "not recovered"

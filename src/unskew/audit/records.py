@@ -121,7 +121,15 @@ def table(found: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows as the typed table; what a row does not say is null."""
     from unskew.runs.tables import typed
 
-    return typed(found, COLUMNS)
+    texts = [name for name, kind in COLUMNS.items() if kind == "str"]
+    return typed(({**row, **{k: _whole(row[k]) for k in texts}} for row in found), COLUMNS)
+
+
+def _whole(text: str | None) -> str | None:
+    """Half of a surrogate pair, as a server may send, is no text that a file can hold."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def paired(records: pd.DataFrame, apart: bool = False) -> None:

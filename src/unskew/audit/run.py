@@ -143,6 +143,7 @@ def _audit(
             f"a metric is named for {sorted(unknown)[0]!r}, which is not among the tasks",
             hint=f"tasks: {', '.join(task.name for task in tasks)}",
         )
+    _note_models(folder, pair)
     askers: dict[str, Asker] = {}
     transforms.base = lambda: askers["base"]
     found: list[dict[str, Any]] = []
@@ -152,6 +153,13 @@ def _audit(
             askers.clear()  # room for the other model
     table = records.table(found)
     finish(folder, table, config.rules, {task.name: task.chance or 0.0 for task in tasks})
+
+
+def _note_models(folder: RunFolder, pair: Pair) -> None:
+    """What decides the models' answers, beside the versions that they ran with."""
+    noted = json.loads((folder.path / "environment.json").read_text(encoding="utf-8"))
+    noted["models"] = {arm: dict(record) for arm, record in pair.records.items()}
+    folder.write_text("environment.json", json.dumps(noted, indent=2) + "\n")
 
 
 def _arm(

@@ -107,7 +107,7 @@ def _reason(finding: Finding, rules: Rules) -> Reason:
             return "too few samples"  # retained by itself, not among so many tasks
         return "base near chance" if finding.base_p > rules.level else "drop undecided"
     if not finding.tried:
-        return "too few samples" if finding.untried else "no conjugation"
+        return "no conjugation"
     open_ = {
         hurdle.name: hurdle for hurdle in finding.hurdles["suppressed"] if _open(hurdle, rules)
     }
@@ -244,7 +244,7 @@ def _because(finding: Finding, reason: Reason | None, rules: Rules) -> str:
             return f"{100 * cut:.0f}% of the documents had a prompt or answer cut off."
         case "too few samples" if finding.clusters < rules.clusters:
             return f"{finding.clusters} independent sources are fewer than {rules.clusters}."
-        case "too few samples" if not finding.tried and finding.untried:
+        case "no conjugation" if finding.untried:
             names = _list(finding.untried, "and")
             return f"there was a drop, but {names} refused too many documents."
         case "too few samples":

@@ -82,6 +82,7 @@ def section(run: Shown, task: Task, index: int, closed: bool) -> Safe:
             el("p", line(task.words), class_="lead") if task.words else None,
             why,
             _figure(run, task, id),
+            _measures(run.tables.get("arms"), task),
             _agreement(run, task),
             _oddities(run.tables.get("transforms"), task),
             _evidence(run, task),
@@ -118,6 +119,38 @@ def _agreement(run: Shown, task: Task) -> Safe | None:
     if not parts:
         return None
     return el("p", f"Through s the tuned model answers {', and '.join(parts)}.", class_="remark")
+
+
+def _measures(arms: pd.DataFrame | None, task: Task) -> Safe | None:
+    """The task's other measures, such as how often the instruction is followed instead."""
+    if arms is None or "main" not in arms.columns:
+        return None
+    s = through(arms, task)
+    shown = [("base", IDENTITY), ("tuned", IDENTITY), *([("base", s), ("tuned", s)] if s else [])]
+    own = arms[arms["task"] == task.name]
+    others = list(dict.fromkeys(own[~own["main"].fillna(True).astype(bool)]["metric"]))
+    rows = []
+    for metric in others:
+        cells = []
+        for arm, conjugation in shown:
+            label = arm if conjugation == IDENTITY else f"{arm} + {line(conjugation)}"
+            found = own[
+                (own["metric"] == metric)
+                & (own["arm"] == arm)
+                & (own["conjugation"] == conjugation)
+            ]
+            row = next(iter(records(found)), {})
+            bounds = f" ({percent(row.get('low'))} to {percent(row.get('high'))})" if row else ""
+            cells.append(cell(label, percent(row.get("estimate")), bounds))
+        rows.append(el("tr", el("th", line(metric), scope="row"), *cells))
+    if not rows:
+        return None
+    names = [arm if c == IDENTITY else f"{arm} + {line(c)}" for arm, c in shown]
+    return el(
+        "details",
+        el("summary", "Other measures of the same answers"),
+        el("table", header(("", *names)), el("tbody", *rows), class_="stack"),
+    )
 
 
 def _bounds(found: Estimate) -> str:

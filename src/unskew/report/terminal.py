@@ -20,6 +20,7 @@ from unskew.report.audit_rows import (
     main,
     percent,
     plain,
+    size,
     tasks,
     through,
 )
@@ -75,6 +76,8 @@ def _row(task: Task, arms: pd.DataFrame | None) -> Row:
     below = [line(task.words)] if task.words else []
     if task.why is not None:
         below.append(f"Why: {task.why}.")
+    if task.detectable is not None and task.n is not None:
+        below.append(f"{task.n} documents can show a drop of {size(task.detectable)} points.")
     mark = MARKS.get(task.verdict, "–")
     return Row((*cells, f"{mark} {line(task.verdict)}"), task.verdict, below)
 
