@@ -1,12 +1,9 @@
 """Models behind a server, over real HTTP: order, retries, cut answers, scores, no secret shown."""
 
-import email.utils
 import json
 import logging
-import math
 import random
 import sys
-import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,6 @@ from typing import Any
 import pytest
 
 from audit.local_server import Cut, LocalServer, Reply, Slow, sent, status
-from unskew.audit.completions import Logprobs, continuation_score, retry_after
 from unskew.audit.models import Answer, Score
 from unskew.audit.server import ServerModel
 from unskew.errors import UserError
@@ -174,16 +170,6 @@ def test_the_server_says_how_long_to_wait() -> None:
         error = failure(opened(server, waits := Waits()))
         assert "4000 s of patience" in error.what
         assert waits == []
-
-
-def test_waits_as_headers_write_them() -> None:
-    assert retry_after({}) is None
-    assert retry_after({"retry-after": "soon"}) is None
-    assert retry_after({"retry-after": " 1.5 "}) == 1.5
-    assert retry_after({"retry-after": "-3"}) is None
-    assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
-    later = email.utils.formatdate(time.time() + 60.0, usegmt=True)
-    assert 50.0 < (retry_after({"retry-after": later}) or 0.0) <= 60.0
 
 
 def test_tries_and_patience_have_an_end() -> None:
@@ -353,56 +339,6 @@ def test_white_space_before_the_choice_is_scored_with_it() -> None:
         assert opened(server).score([("The sky is ", "blue")])[0].logprob == pytest.approx(
             known("The sky is", " blue"), abs=1e-12
         )
-
-
-def told(tokens: list[str], **more: Any) -> Logprobs:
-    """Log-probabilities -1, -2, ... of tokens, each the best but the last."""
-    starts = [sum(map(len, tokens[:i])) for i in range(len(tokens))]
-    own = [None, *(-float(i) for i in range(1, len(tokens)))]
-    top = [None, *({"t": -float(i)} for i in range(1, len(tokens) - 1)), {"t": 0.0}]
-    given = {"tokens": tokens, "token_logprobs": own, "top_logprobs": top, "text_offset": starts}
-    return Logprobs.model_validate({**given, **more})
-
-
-@pytest.mark.parametrize(
-    ("tokens", "context", "continuation", "expected"),
-    [
-        (["a", " b", " c", "!"], "a b", " c", Score(-2.0, True)),
-        (["a", " b", " c", " d"], "a", " b c", Score(-3.0, True)),
-        (["a", " b", " c"], "a", " b c", Score(-3.0, False)),  # nothing was generated after it
-        (["a.\n\n", "yes", "."], "a.\n\n", "yes", Score(-1.0, True)),
-        (["a", "\n", "yes", "."], "a\n", "yes", Score(-2.0, True)),
-        (["a", " ", "\n yes", "."], "a ", "\n yes", Score(-2.0, True)),
-        (["<s>", "a", " b", "."], "a", " b", Score(-2.0, True)),
-        (["<s>", "b", "."], "", "b", Score(-1.0, True)),
-        (["b", "."], "", "b", "first token"),
-        (["ab", "c"], "a", "b", "do not part"),
-        (["a", " bc", "d"], "a", " b", "do not spell"),
-        (["a", "▁b", "."], "a", " b", "do not spell"),
-        (["a"], "a", " b", "garbled"),
-    ],
-)
-def test_where_the_choice_begins(
-    tokens: list[str], context: str, continuation: str, expected: Score | str
-) -> None:
-    found = continuation_score(told(tokens), context, continuation)
-    if isinstance(expected, str):
-        assert isinstance(found, str)
-        assert expected in found
-    else:
-        assert found == expected
-
-
-def test_scores_of_part_characters_and_of_offsets_that_leave_out_the_first_token() -> None:
-    parts = told(["a", " ", "bytes:\\xc5", "bytes:\\x91", "."], text_offset=[0, 1, 2, 2, 3])
-    assert continuation_score(parts, "a", " ő") == Score(-6.0, True)
-    apart = told(["<s>", "a", " b", "."], text_offset=[0, 0, 1, 3])
-    assert continuation_score(apart, "a", " b") == Score(-2.0, True)
-    for missing in ("tokens", "token_logprobs", "top_logprobs", "text_offset"):
-        without = told(["a", "b", "."]).model_copy(update={missing: None})
-        assert isinstance(continuation_score(without, "a", "b"), str)
-    nan = told(["a", "b", "c"], token_logprobs=[None, math.nan, -1.0])
-    assert isinstance(continuation_score(nan, "a", "b"), str)
 
 
 def test_a_server_that_cannot_score_says_so_and_what_to_do() -> None:

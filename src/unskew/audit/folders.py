@@ -1,7 +1,7 @@
 """What a Hugging Face folder holds, read without loading a model: hashes, adapter, chat template.
 
-An id of the hub is a folder too once it is in the local cache: its snapshot. Nothing is downloaded
-here; `commit` asks the hub only where it is told to.
+An id of the hub is a folder too once it is in the local cache: its snapshot. The hub
+is asked only where a caller says `network`, and only for a commit or for small files.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from unskew.errors import UserError
 from unskew.runs.mistakes import nearest
@@ -32,7 +32,9 @@ DECIDING = (
 
 SPECIAL = {f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
 
-NOT_CACHED = "download it first, as in `hf download {id}`, or give a folder"
+SMALL = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+
+T = TypeVar("T")
 
 
 class Files:
@@ -68,21 +70,48 @@ def means_folder(name: str, revision: str | None = None) -> bool:
     It is one if it is there, is written like a path, or lies in a folder that is there (so that a
     mistyped `runs/mine` is not looked for on the hub); a revision says it is an id after all.
     """
-    path = Path(name).expanduser()
-    if path.exists() or name.startswith(("/", "./", "../", "~")) or name in (".", ".."):
+    if there(name) or name.startswith(("/", "./", "../", "~")) or name in (".", ".."):
         return True
     if os.sep != "/" and os.sep in name:
         return True
     if name.count("/") > 1 or name.endswith("/"):
         return True
-    return revision is None and "/" in name and path.parent.is_dir()
+    return revision is None and "/" in name and there(str(Path(name).parent))
+
+
+def there(name: str) -> bool:
+    """Whether a path exists; what can be no path does not."""
+    try:
+        return expanded(name).exists()
+    except (OSError, ValueError):  # too long, a null character
+        return False
+
+
+def expanded(name: str) -> Path:
+    """A path, `~` spelt out."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # ~nobody
+        return Path(name)
+
+
+def is_id(name: str) -> bool:
+    """Whether the hub could have a model of that name."""
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
 
 
 def check(folder: Path) -> None:
     """Raises UserError unless `folder` holds a model with its tokenizer, or an adapter."""
     where = str(folder)
-    if not folder.exists():
-        siblings = [p.name for p in folder.parent.iterdir()] if folder.parent.is_dir() else []
+    if not there(where):
+        beside = folder.parent
+        siblings = [p.name for p in beside.iterdir()] if there(str(beside)) else []
         near = nearest(folder.name, siblings)
         hint = "an id of the hub that looks like a path is written with a revision: ID@main"
         raise UserError(f"there is no such folder{near}", where, hint)
@@ -127,8 +156,11 @@ def digests(folder: Path) -> dict[str, str]:
     check(folder)
     found: dict[str, str] = {}
     for path in sorted(set(_some(folder, DECIDING))):
-        stat = path.stat()
-        found[path.name] = _digest(path.resolve(), stat.st_size, stat.st_mtime_ns)
+        try:
+            stat = path.stat()
+            found[path.name] = _digest(path.resolve(), stat.st_size, stat.st_mtime_ns)
+        except OSError as error:
+            raise UserError(f"cannot be read: {error.strerror}", str(path)) from None
     return found
 
 
@@ -151,41 +183,70 @@ def cached(id: str, name: str, revision: str | None = None) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def snapshot(id: str, revision: str | None = None) -> Path:
-    """The folder of an id in the local cache, named by its commit. Raises UserError."""
-    if (config := cached(id, "config.json", revision)) is None:
-        what = "not in the local cache of the hub, and no such folder"
-        if revision is not None:
-            what = f"revision {revision} is not in the local cache of the hub"
-        raise UserError(what, id, NOT_CACHED.format(id=id))
-    return config.parent
+def snapshot(id: str, revision: str | None = None, network: bool = False) -> Path:
+    """The folder of an id in the local cache, named by its commit.
+
+    Args:
+        network: fetch the tokenizer's small files where the cache has nothing of the id, unless an
+            offline mode is on.
+
+    Raises:
+        UserError: it is not there, or the hub does not give it.
+    """
+    if (config := cached(id, "config.json", revision)) is not None:
+        return config.parent
+    if network and not _offline():
+        from huggingface_hub import snapshot_download
+
+        return Path(
+            _from_hub(
+                lambda: snapshot_download(id, revision=revision, allow_patterns=list(SMALL)),
+                id,
+                revision,
+            )
+        )
+    what = "not in the local cache of the hub, and no such folder"
+    if revision is not None:
+        what = f"revision {revision} is not in the local cache of the hub"
+    raise UserError(what, id, f"download it first, as in `hf download {id}`, or give a folder")
 
 
 def commit(id: str, revision: str | None = None, network: bool = False) -> str:
     """The commit that an id and a revision stand for.
 
     Args:
-        network: ask the hub where the cache does not know, unless HF_HUB_OFFLINE is set.
+        network: ask the hub where the cache does not know, unless an offline mode is on.
 
     Raises:
         UserError: neither knows it.
     """
-    from huggingface_hub import HfApi, is_offline_mode
-
-    if not network or is_offline_mode() or cached(id, "config.json", revision) is not None:
+    if not network or _offline() or cached(id, "config.json", revision) is not None:
         return snapshot(id, revision).name
-    try:
-        found = HfApi().model_info(id, revision=revision).sha
-    except Exception as error:
-        # The hub's client raises its own, its HTTP library's and the system's errors.
-        raise UserError(
-            f"the hub does not give this model ({type(error).__name__})",
-            where=id if revision is None else f"{id}@{revision}",
-            hint="look at its spelling, the network, and whether its licence must be accepted",
-        ) from None
+    from huggingface_hub import HfApi
+
+    found = _from_hub(lambda: HfApi().model_info(id, revision=revision).sha, id, revision)
     if not found:
         raise UserError("the hub tells no commit of this model", id)
     return found
+
+
+def _offline() -> bool:
+    from huggingface_hub import is_offline_mode
+
+    return is_offline_mode()
+
+
+def _from_hub(ask: Callable[[], T], id: str, revision: str | None) -> T:
+    try:
+        return ask()
+    except Exception as error:
+        # The hub's client raises its own, its HTTP library's and the system's errors.
+        why = type(error).__name__
+    raise UserError(
+        f"the hub does not give this model ({why})",
+        where=id if revision is None else f"{id}@{revision}",
+        hint="look at its spelling, the network, and whether its licence must be accepted",
+    )
 
 
 def own_template(files: Files) -> str | None:
@@ -224,8 +285,8 @@ def special_tokens(files: Files) -> dict[str, str]:
 
 def template_file(choice: str) -> str:
     """The text of a Jinja file. Raises UserError: not there, or not Jinja."""
-    path = Path(choice).expanduser()
-    if not path.is_file():
+    path = expanded(choice)
+    if not (there(choice) and path.is_file()):
         near = nearest(choice, ["none", "model"])
         raise UserError(
             f"there is no such file{near}", choice, "none, model, or the path of a Jinja file"

@@ -190,14 +190,14 @@ def fingerprint(model: Local | Server | Scripted, network: bool = False) -> dict
         case Local():
             found: dict[str, Any] = {"kind": model.kind, "dtype": model.dtype}
             if folders.means_folder(model.path, model.revision):
-                found["files"] = folders.digests(Path(model.path).expanduser())
+                found["files"] = folders.digests(folders.expanded(model.path))
             else:
                 found |= {
                     "id": model.path,
                     "commit": folders.commit(model.path, model.revision, network),
                 }
             if model.adapter is not None:
-                found["adapter"] = folders.digests(Path(model.adapter).expanduser())
+                found["adapter"] = folders.digests(folders.expanded(model.adapter))
             return found
         case Server():
             return {"kind": model.kind, "model": model.model, "base_url": model.base_url}
@@ -208,7 +208,10 @@ def fingerprint(model: Local | Server | Scripted, network: bool = False) -> dict
 
 
 def common_template(
-    base: Local | Server | Scripted, tuned: Local | Server | Scripted, choice: str
+    base: Local | Server | Scripted,
+    tuned: Local | Server | Scripted,
+    choice: str,
+    network: bool = False,
 ) -> str | None:
     """The chat template for both arms of a pair, as the text of a Jinja template.
 
@@ -216,6 +219,7 @@ def common_template(
         choice: "none": prompts stay flat, as None says. "model": the models' own, which must be one
             text; two servers render their own, which cannot be compared, and the answer is None.
             Anything else is the path of a Jinja file.
+        network: fetch the tokenizer files of ids that are not in the cache.
 
     Raises:
         UserError: a model without a template where one is asked for, two templates that differ, a
@@ -227,7 +231,7 @@ def common_template(
         case "model":
             if isinstance(base, Server) and isinstance(tuned, Server):
                 return None
-            text, other = _own("base", base), _own("tuned", tuned)
+            text, other = _own("base", base, network), _own("tuned", tuned, network)
             if text != other:
                 raise UserError(
                     "the base and the tuned model have different chat templates, and one text must "
@@ -237,24 +241,24 @@ def common_template(
                 )
         case _:
             text = folders.template_file(choice)
-    _same_tokens(text, base, tuned)
+    _same_tokens(text, (base, tuned), network)
     return text
 
 
-def _own(arm: str, model: Local | Server | Scripted) -> str:
+def _own(arm: str, model: Local | Server | Scripted, network: bool) -> str:
     hint = "choose none, or give a Jinja file that both are to use"
     if not isinstance(model, Local):
         what = f"the chat template of the {arm} model cannot be read: it is behind a server"
         if isinstance(model, Scripted):
             what = f"the {arm} model is scripted and has no chat template"
         raise UserError(what, "template", hint)
-    text = folders.own_template(_tokenizer(model))
+    text = folders.own_template(_tokenizer(model, network))
     if text is None:
         raise UserError(f"the {arm} model has no chat template", "template", hint)
     return text
 
 
-def _same_tokens(text: str, *pair: Local | Server | Scripted) -> None:
+def _same_tokens(text: str, pair: tuple[Local | Server | Scripted, ...], network: bool) -> None:
     """Both arms must mean the same by `bos_token` and the like, or the texts would differ."""
     for name in folders.tokens_in(text):
         values = set()
@@ -265,7 +269,7 @@ def _same_tokens(text: str, *pair: Local | Server | Scripted) -> None:
                     where="template",
                     hint="give a Jinja file with the token itself written into it",
                 )
-            values.add(folders.special_tokens(_tokenizer(model)).get(name, "none"))
+            values.add(folders.special_tokens(_tokenizer(model, network)).get(name, "none"))
         if len(values) > 1:
             raise UserError(
                 f"the template uses {name}, and the two models have different ones: "
@@ -275,35 +279,40 @@ def _same_tokens(text: str, *pair: Local | Server | Scripted) -> None:
             )
 
 
-def _tokenizer(model: Local) -> folders.Files:
+def _tokenizer(model: Local, network: bool) -> folders.Files:
     """Where the tokenizer's files are: with the adapter, if it brings its own."""
     if model.adapter is not None:
-        mine = folders.Files(Path(model.adapter).expanduser())
+        mine = folders.Files(folders.expanded(model.adapter))
         if mine.find("tokenizer_config.json") is not None:
             return mine
     if folders.means_folder(model.path, model.revision):
-        return folders.Files(Path(model.path).expanduser())
-    return folders.Files(folders.snapshot(model.path, model.revision))
+        return folders.Files(folders.expanded(model.path))
+    return folders.Files(folders.snapshot(model.path, model.revision, network))
 
 
 def _local(text: str) -> Local:
+    kind, colon, _ = text.partition(":")
+    near = nearest(f"{kind}:", ["openai:", "scripted:", "hf:"]) if colon else ""
+    if "://" in text:
+        # Said without the address: what is in it may be a secret.
+        raise UserError(f"an address alone names no model{near}", f"{kind}:…", _forms())
+    if not text.isprintable():
+        raise UserError("the name of a model holds a control character", repr(text), _forms())
     name, at, revision = text.rpartition("@")
-    if Path(text).expanduser().exists() or not at:
+    if folders.there(text) or not at:
         name, revision = text, ""
     if not name.strip():
         raise UserError("the name of a model is missing", text or None, _forms())
     if (at and not revision) and name != text:
         raise UserError("nothing follows the @", text, "write ID@REVISION, or the id alone")
     if folders.means_folder(name, revision or None):
-        folder = Path(name).expanduser()
+        folder = folders.expanded(name)
         if revision:
             raise UserError("a folder has no revision", text, "leave off the @ and what follows")
         folders.check(folder)
         return _with_adapter(folder) if folders.is_adapter(folder) else Local(path=str(folder))
-    if not re.fullmatch(r"(?=.{1,96}$)[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", name):
-        kind, colon, _ = name.partition(":")
-        near = nearest(f"{kind}:", ["openai:", "scripted:", "hf:"]) if colon else ""
-        raise UserError(f"neither a folder nor the name of a model{near}", _shown(text), _forms())
+    if not folders.is_id(name):
+        raise UserError(f"neither a folder nor the name of a model{near}", text, _forms())
     if (adapter := folders.cached(name, "adapter_config.json", revision or None)) is not None:
         return _with_adapter(adapter.parent)
     return Local(path=name, revision=revision or None)
@@ -313,7 +322,7 @@ def _with_adapter(folder: Path) -> Local:
     base, revision = folders.adapted(folder)
     if folders.means_folder(base, revision):
         revision = None
-        folders.check(Path(base).expanduser())
+        folders.check(folders.expanded(base))
     return Local(path=base, revision=revision, adapter=str(folder))
 
 
@@ -354,11 +363,6 @@ def _checked_url(url: str) -> str:
                 hint=f"leave that off: {address.removesuffix(end)}",
             )
     return address
-
-
-def _shown(text: str) -> str:
-    """A name as it may be shown; an address in it may hold a secret."""
-    return f"{text.partition('://')[0]}://…" if "://" in text else text
 
 
 def _forms() -> str:

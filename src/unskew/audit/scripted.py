@@ -28,12 +28,11 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from unskew.audit import models
+from unskew.audit import folders, models
 from unskew.audit.models import Answer, Prompt, Score
 from unskew.errors import UserError
 from unskew.runs import config as runs_config
@@ -179,18 +178,19 @@ def find(file: str) -> Any:
 
     Raises: UserError for neither.
     """
-    path = Path(file).expanduser()
-    if path.is_file():
+    path = folders.expanded(file)
+    if folders.there(file) and path.is_file():
         return path
     folder = resources.files("unskew.audit") / "examples"
     shipped = sorted(e.name.removesuffix(".yaml") for e in folder.iterdir())
     if file in shipped:
         return folder / f"{file}.yaml"
-    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    beside = path.parent
+    siblings = [p.name for p in beside.iterdir()] if folders.there(str(beside)) else []
     near = nearest(path.name, [*siblings, *shipped])
     raise UserError(
         f"there is no such script{near}",
-        where=f"scripted:{file}",
+        where=f"scripted:{file if file.isprintable() else repr(file)}",
         hint=f"give the path of a YAML file, or one that we ship: {', '.join(shipped)}",
     )
 
