@@ -12,13 +12,14 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # Installed anew when what is to be installed has changed.
 WANTED := pyproject.toml constraints.txt
 
-.PHONY: help setup demo test verify check format checkpoints bench clean
+.PHONY: help setup lm demo test verify check format checkpoints bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo         install and run the demonstration (a few minutes, 2 cores)"
 	@echo "make test         install and run the tests"
 	@echo "make setup        only install, into .venv"
+	@echo "make lm           install what audits of language models need, too"
 	@echo "make verify       the long tests and those in a browser (needs Chromium)"
 	@echo "make check        style, types, who imports whom"
 	@echo "make format       put the style right"
@@ -28,14 +29,17 @@ help:
 
 setup: .venv/.core-stamp
 
+lm: .venv/.lm-stamp
+
 demo: setup
 	@$(BIN)/unskew run demo --runs $(RUNS)
 
+# Two workers: one-thread tests side by side use two cores best.
 test: .venv/.dev-stamp
-	@$(PYTEST) -q -m "not slow"
+	@$(PYTEST) -q -n 2 --dist loadfile -m "not slow"
 
 verify: .venv/.dev-stamp
-	@UNSKEW_REQUIRE_BROWSER=1 $(PYTEST) -q -m "slow or browser"
+	@UNSKEW_REQUIRE_BROWSER=1 $(PYTEST) -q -n 2 --dist loadfile -m "slow or browser"
 
 check: .venv/.dev-stamp
 	@$(BIN)/ruff check .
@@ -73,7 +77,12 @@ clean:
 	@$(INSTALL) -e .
 	@touch $@
 
+.venv/.lm-stamp: $(WANTED) | .venv/bin/python
+	@echo "Installing unskew for language models into .venv; the first time this takes some minutes ..."
+	@$(INSTALL) -e '.[lm]'
+	@touch .venv/.core-stamp $@
+
 .venv/.dev-stamp: $(WANTED) | .venv/bin/python
 	@echo "Installing unskew and its test tools into .venv; the first time this takes some minutes ..."
 	@$(INSTALL) -e '.[dev]'
-	@touch .venv/.core-stamp $@
+	@touch .venv/.core-stamp .venv/.lm-stamp $@

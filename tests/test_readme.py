@@ -1,5 +1,6 @@
 """The README's code runs, its commands exist, and its numbers are those of the reference tables."""
 
+import os
 import re
 import subprocess
 import sys
@@ -128,3 +129,29 @@ def test_numbers_are_the_tables(table: str, wanted: dict, scale: float, digits: 
     estimate, interval = shown(number(table, **wanted), scale, digits)
     assert re.search(rf"{re.escape(estimate)}\D", README), estimate
     assert interval in README, interval
+
+
+def test_the_audit_says_what_the_readme_shows(tmp_path: Path):
+    (command,) = re.findall(r"^unskew (audit scripted:\S+ [^#\n]*?)\s*#", README, re.MULTILINE)
+    (shown,) = [block for block in blocks("") if block.startswith("task ")]
+    done = subprocess.run(
+        [sys.executable, "-m", "unskew", *command.split(), "--runs", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=os.environ | {"COLUMNS": "80", "PYTHONIOENCODING": "utf-8"},
+    )
+    assert done.returncode == 0, done.stderr
+    said = "\n".join(line.rstrip() for line in done.stdout.splitlines())
+    assert shown.strip() in said
+
+
+def test_audit_commands_are_understood():
+    """Those with models of the reader's own cannot be run here, but their options exist."""
+    lines = re.findall(r"^unskew (audit [^#\n]*?)\s*(?:#.*)?$", README, re.MULTILINE)
+    assert len(lines) >= 4
+    help_ = subprocess.run(
+        [sys.executable, "-m", "unskew", "audit", "--help"], capture_output=True, text=True
+    ).stdout
+    for option in {word for line in lines for word in line.split() if word.startswith("--")}:
+        assert option in help_

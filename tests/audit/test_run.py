@@ -260,3 +260,13 @@ def test_the_id_depends_on_what_decides_the_numbers():
     assert id_of() == id_of(batch=1, threads=1)
     ids = [id_of(), id_of(limit=5), id_of(tuned="scripted:base"), id_of(conjugations=["rot13"])]
     assert len(set(ids)) == len(ids)
+
+
+def test_without_the_extra_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from unskew.audit import run as module
+
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"unskew\[lm\]"):
+        run(tmp_path, repeats, repeats)

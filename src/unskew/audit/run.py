@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,6 +55,7 @@ def execute(config: Audit, store: Store, progress: Progress, pair: Pair | None =
         UserError: a model or task that is not there or cannot be audited, arms that cannot be
             compared, a run that is damaged or being written by another process.
     """
+    require()
     pair = pair or referenced(config)
     transforms = _Transforms(config, pair)
     with store.open(config, _parents(pair, transforms)) as folder:
@@ -64,8 +66,19 @@ def execute(config: Audit, store: Store, progress: Progress, pair: Pair | None =
 
 def identify(config: Audit) -> str:
     """The id of the run that `execute` would make."""
+    require()
     pair = referenced(config)
     return run_id(config, _parents(pair, _Transforms(config, pair)))
+
+
+def require() -> None:
+    """Raises UserError where the extra [lm] is not installed."""
+    lacking = [name for name in ("lm_eval", "transformers") if find_spec(name) is None]
+    if lacking:
+        raise UserError(
+            f"audits of language models need {' and '.join(lacking)}, not installed here",
+            hint="pip install 'unskew[lm]' (in a checkout: make lm)",
+        )
 
 
 def _parents(pair: Pair, transforms: _Transforms) -> dict[str, str]:

@@ -54,6 +54,7 @@ def four_arms(arms: pd.DataFrame, task: Task) -> alt.ConcatChart:
                 marks=() if task.chance is None else (task.chance,),
                 order=[label(name) for name in names.values()],
                 percent=True,
+                domain=(0.0, 1.0) if _share(every) else None,
             )
         )
     return beside(panels, columns=2)
@@ -61,10 +62,7 @@ def four_arms(arms: pd.DataFrame, task: Task) -> alt.ConcatChart:
 
 def _four(rows: pd.DataFrame, task: Task, metric: str, s: str | None, height: int) -> Panel:
     present = {name: c for name, c in COLOURS.items() if (rows["item"] == name).any()}
-    values = [float(v) for c in ("estimate", "low", "high") for v in rows[c].dropna()]
-    # The same axis for every task, so that they can be compared; a score outside has its own.
-    share = min(values) >= 0 and max(values) <= 1
-    scale = alt.Scale(domain=[0, 1]) if share else alt.Scale(zero=False, nice=True)
+    scale = alt.Scale(domain=[0, 1]) if _share(rows) else alt.Scale(zero=False, nice=True)
     axis = alt.Axis(tickCount=5, format="%")
     title = f"{metric}, with its 95% interval"
     chart = alt.Chart().encode(
@@ -101,3 +99,9 @@ def _four(rows: pd.DataFrame, task: Task, metric: str, s: str | None, height: in
         width=WIDTH,
         height=height,
     )
+
+
+def _share(rows: pd.DataFrame) -> bool:
+    """Whether all scores are shares: then every task has the same axis and can be compared."""
+    values = [float(v) for c in ("estimate", "low", "high") for v in rows[c].dropna()]
+    return min(values) >= 0 and max(values) <= 1

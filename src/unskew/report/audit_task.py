@@ -149,7 +149,11 @@ def _measures(arms: pd.DataFrame | None, task: Task) -> Safe | None:
     return el(
         "details",
         el("summary", "Other measures of the same answers"),
-        el("table", header(("", *names)), el("tbody", *rows), class_="stack"),
+        el(
+            "div",
+            el("table", header(("", *names)), el("tbody", *rows), class_="stack"),
+            class_="inside",
+        ),
     )
 
 

@@ -249,13 +249,18 @@ def dots(
     order: Sequence[str] | None = None,
     legend: bool = True,
     percent: bool = False,
+    domain: tuple[float, float] | None = None,
 ) -> Panel:
-    """A list of items, each a dot with its interval; reference lines at `marks`."""
+    """A list of items, each a dot with its interval; reference lines at `marks`.
+
+    domain: the ends of the axis; None: what the data need.
+    """
+    scale = alt.Scale(zero=False, nice=True) if domain is None else alt.Scale(domain=list(domain))
     axis = alt.Axis(tickCount=5, format="%") if percent else alt.Axis(tickCount=5)
     present = {s: c for s, c in colours.items() if (table["series"] == s).any()}
     sort: Any = list(order) if order is not None else list(dict.fromkeys(table["item"]))
     chart = alt.Chart().encode(
-        x=alt.X("estimate:Q", title=x, axis=axis, scale=alt.Scale(zero=False, nice=True)),
+        x=alt.X("estimate:Q", title=x, axis=axis, scale=scale),
         y=alt.Y("item:N", title=None, sort=sort, axis=alt.Axis(grid=False, labelLimit=170)),
         yOffset=alt.YOffset("series:N", scale=alt.Scale(domain=list(present), paddingOuter=0.8)),
         color=_colour(present, legend and len(present) > 1, None),

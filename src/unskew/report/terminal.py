@@ -77,7 +77,7 @@ def _row(task: Task, arms: pd.DataFrame | None) -> Row:
     if task.why is not None:
         below.append(f"Why: {task.why}.")
     if task.detectable is not None and task.n is not None:
-        below.append(f"{task.n} documents can show a drop of {size(task.detectable)} points.")
+        below.append(f"{task.n} documents show a drop of {size(task.detectable)} points or more.")
     mark = MARKS.get(task.verdict, "–")
     return Row((*cells, f"{mark} {line(task.verdict)}"), task.verdict, below)
 
