@@ -1,0 +1,149 @@
+"""The split: which words training may see and which are held out, a function of a seed alone.
+
+Held out are a share of the nouns of each kind, of colours and other adjectives, of verbs of each
+frame and of names of each kind, so that both sides can say every kind of sentence. Words that
+share a written form in any language (French porte, a door, and a verb's form) stay on one side:
+then no text of one side has a content word of the other. Function words, numbers, times and
+categories (animal, fruit, ...) belong to both sides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import NamedTuple
+
+from unskew.errors import UserError
+from unskew.nursery.languages import LANGUAGES, Language
+from unskew.nursery.lexicon import (
+    CATEGORY,
+    Adjective,
+    Agreeing,
+    Forms,
+    FrenchVerb,
+    Lexicon,
+    Name,
+    Noun,
+    Time,
+    Verb,
+    Word,
+    plain,
+)
+from unskew.nursery.onevi import ADJECTIVE_ENDINGS, TENSES, VERB_ENDINGS
+
+__all__ = ["Split", "forms", "split"]
+
+
+class Split(NamedTuple):
+    """Two lexicons: `seen` for training, `held` for evaluation."""
+
+    seen: Lexicon
+    held: Lexicon
+
+
+def forms(word: Word, language: Language) -> frozenset[str]:
+    """Every form in which a word can be written in a language, in lower case; a time, whole."""
+    if language == "qon":
+        return frozenset(form.lower() for form in _onevi_forms(word))
+    entry = getattr(word, language)
+    match entry:
+        case str():
+            found = [entry]
+        case Forms(singular, plural):
+            found = [singular, plural or singular]
+        case Agreeing():
+            found = [entry.m, entry.f, entry.m_plural, entry.f_plural, entry.vowel or entry.m]
+        case FrenchVerb():
+            agreeing = ("", "e", "s", "es") if entry.with_etre else ("",)
+            found = [*entry[:5], *(entry.participle + ending for ending in agreeing)]
+        case _:
+            found = list(entry)
+    return frozenset(plain(form).lower() for form in found)
+
+
+def split(lexicon: Lexicon, seed: int, share: float = 0.2) -> Split:
+    """Hold out `share` of each stratum, rounded, and one word at least.
+
+    At least one word of each stratum is left to be seen.
+
+    Raises:
+        UserError: share not strictly between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise UserError(f"share {share} of words held out must lie between 0 and 1")
+    groups = _groups([word for word in lexicon if _stratum(word) is not None])
+    groups.sort(key=lambda group: _order(seed, group))
+    sizes = Counter(_stratum(word) for group in groups for word in group)
+    room = Counter({s: min(max(1, round(share * n)), n - 1) for s, n in sizes.items()})
+    held: set[Word] = set()
+    for group in groups:
+        wanted = Counter(_stratum(word) for word in group)
+        if wanted <= room:
+            room -= wanted
+            held.update(group)
+    return Split(
+        _only(lexicon, {word for word in lexicon if word not in held}),
+        _only(lexicon, {word for word in lexicon if word in held or _stratum(word) is None}),
+    )
+
+
+def _stratum(word: Word) -> tuple[str, ...] | None:
+    """What a word can be exchanged for; None for what belongs to both sides."""
+    match word:
+        case Noun(kind):
+            return None if kind == CATEGORY else ("noun", kind, "mass" if word.mass else "count")
+        case Adjective():
+            return ("adjective", "colour" if word.colour else str("person" in word.kinds))
+        case Verb():
+            return ("verb", "goal" if word.goal else "transitive" if word.objects else "other")
+        case Name(kind, gender):
+            return ("name", kind, gender or "")
+        case Time():
+            return None
+
+
+def _onevi_forms(word: Word) -> list[str]:
+    match word:
+        case Noun(kind, qon=root):
+            numbers = ("",) if word.mass or kind == CATEGORY else ("", "ru")
+            return [root + number + the for number in numbers for the in ("", "n")]
+        case Adjective(qon=root):
+            return [root + ending for ending in ADJECTIVE_ENDINGS.values()]
+        case Verb(qon=root):
+            return [root + t + ending for t in TENSES.values() for ending in VERB_ENDINGS.values()]
+        case Name(qon=whole) | Time(qon=whole):
+            return [whole]
+
+
+def _groups(words: list[Word]) -> list[list[Word]]:
+    """Words that share forms, directly or through others, together."""
+    group_of: dict[tuple[str, str], list[Word]] = {}
+    groups: dict[int, list[Word]] = {}
+    for word in words:
+        keys = [(language, form) for language in LANGUAGES for form in forms(word, language)]
+        merged = [word]
+        for other in {id(group_of[key]): group_of[key] for key in keys if key in group_of}.values():
+            merged = other + merged
+            del groups[id(other)]
+        groups[id(merged)] = merged
+        for member in merged:
+            for language in LANGUAGES:
+                group_of.update(((language, form), merged) for form in forms(member, language))
+    return list(groups.values())
+
+
+def _order(seed: int, group: list[Word]) -> bytes:
+    # By a hash of the roots, which no two words share: new words do not shuffle the others.
+    roots = sorted(word.qon for word in group)
+    return hashlib.sha256(json.dumps(["nursery split", seed, *roots]).encode()).digest()
+
+
+def _only(lexicon: Lexicon, words: set[Word]) -> Lexicon:
+    return Lexicon(
+        nouns=tuple(w for w in lexicon.nouns if w in words),
+        adjectives=tuple(w for w in lexicon.adjectives if w in words),
+        verbs=tuple(w for w in lexicon.verbs if w in words),
+        names=tuple(w for w in lexicon.names if w in words),
+        times=tuple(w for w in lexicon.times if w in words),
+    )
