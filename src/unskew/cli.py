@@ -10,16 +10,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 import unskew
-from unskew import cli_conjugate, cli_lm
+from unskew import cli_conjugate, cli_judge, cli_lm
 from unskew.errors import UserError
-
-if TYPE_CHECKING:
-    from unskew.runs.folder import RunFolder
 
 OK, USER_ERROR, DEFECT, INTERRUPTED = 0, 2, 70, 130
 
@@ -145,10 +142,10 @@ def report(
     runs: RunsDir = Path("runs"),
 ) -> int:
     """Write one page about finished runs: self-contained, opens offline."""
-    folders = [_find(name, runs) for name in (run, *more)]
     from unskew.report import page
-    from unskew.runs.store import shorten
+    from unskew.runs.store import named, shorten
 
+    folders = [named(name, runs) for name in (run, *more)]
     print(f"page: {shorten(page.write(folders, out))}")
     return OK
 
@@ -161,9 +158,10 @@ app.command(
     usage=cli_conjugate.USAGE,
     help_epilogue=cli_conjugate.EXAMPLES,
 )
+app.command(cli_judge.judge, sort_key=7, usage=cli_judge.USAGE, help_epilogue=cli_judge.EXAMPLES)
 app.command(cli_lm.paper)
 
-COMMANDS = ("run", "runs", "report", "audit", "tasks", "conjugate", "paper")
+COMMANDS = ("run", "runs", "report", "audit", "tasks", "conjugate", "judge", "paper")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -189,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USER_ERROR
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
-        if given[:1] in (["run"], ["audit"]):
+        if given[:1] in (["run"], ["audit"], ["judge"]):
             again = shlex.join(["unskew", *given])
             print(f"the same command continues where it stopped:\n  {again}", file=sys.stderr)
         return INTERRUPTED
@@ -206,23 +204,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         traceback.print_exc()
         return DEFECT
-
-
-def _find(name: str, runs: Path) -> "RunFolder":
-    """The finished run of that folder or id, under `runs` or shipped."""
-    from unskew.runs.folder import RunFolder
-    from unskew.runs.mistakes import nearest
-    from unskew.runs.store import shipped_root
-
-    places = [Path(name), runs / name, shipped_root() / name]
-    for path in places:
-        if path.is_dir():
-            return RunFolder.read(path)
-    known = [path.name for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
-    raise UserError(
-        f"there is no run {name!r} in {runs}{nearest(name, known)}",
-        hint="`unskew runs` lists the runs",
-    )
 
 
 def _complain(text: str) -> None:

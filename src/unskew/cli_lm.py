@@ -152,7 +152,7 @@ def tasks() -> int:
 
 paper = App(
     name="paper",
-    sort_key=7,
+    sort_key=8,
     help="The experiments of Kotha, Springer and Raghunathan (arXiv 2309.10105).",
     help_format="plaintext",
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from unskew.audit.asking import Asker
-from unskew.audit.models import Answer, Prompt, Score
+from unskew.audit.models import Answer, Prompt, Score, untold
 from unskew.errors import UserError
 
 
@@ -20,7 +20,7 @@ class Counting:
         self.dies_after = dies_after
 
     def generate(
-        self, prompts: Sequence[Prompt], stop: Sequence[str], max_tokens: int, tell: Any
+        self, prompts: Sequence[Prompt], stop: Sequence[str], max_tokens: int, tell: Any = untold
     ) -> list[Answer]:
         answers = []
         for i, prompt in enumerate(prompts):
@@ -31,7 +31,7 @@ class Counting:
             tell(i, answers[-1])
         return answers
 
-    def score(self, pairs: Sequence[tuple[Prompt, str]], tell: Any) -> list[Score]:
+    def score(self, pairs: Sequence[tuple[Prompt, str]], tell: Any = untold) -> list[Score]:
         self.asked += pairs
         return [Score(-len(str(pair)) / 3, False) for pair in pairs]
 

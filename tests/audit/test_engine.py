@@ -43,8 +43,9 @@ def model(folder: Path) -> engine.Harnessed:
 def bare(folder: Path) -> Any:
     from lm_eval.models.huggingface import HFLM
 
+    loader: Any = HFLM
     with engine.hushed():
-        return HFLM(str(folder), batch_size=4, device="cpu", dtype="float32")
+        return loader(str(folder), batch_size=4, device="cpu", dtype="float32")
 
 
 @pytest.fixture
@@ -180,12 +181,14 @@ def test_an_adapter_is_a_model(folder: Path, tmp_path: Path):
 
     with engine.hushed():
         base: Any = AutoModelForCausalLM.from_pretrained(folder)
-    adapted = get_peft_model(base, LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True))
+    adapted: Any = get_peft_model(
+        base, LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True)
+    )
     with torch.no_grad():
         for name, weight in adapted.named_parameters():
             if "lora_B" in name:
                 weight.fill_(0.3)
-    adapted.save_pretrained(tmp_path / "adapter")
+    adapted.save_pretrained(str(tmp_path / "adapter"))
     merged = adapted.merge_and_unload()
     merged.save_pretrained(tmp_path / "merged")
     AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path / "merged")

@@ -18,15 +18,17 @@ QUICK = ["rules.resamples=999"]
 
 def written(folder: Path, model: Path, include: Path, names: list[str]) -> Path:
     """What `lm_eval --model hf --tasks ... --log_samples --output_path FOLDER` leaves."""
-    from lm_eval import simple_evaluate
+    from lm_eval import evaluator
     from lm_eval.loggers import EvaluationTracker
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
     tracker = EvaluationTracker(output_path=str(folder))
+    simple_evaluate: Any = evaluator.simple_evaluate
+    loader: Any = HFLM
     with engine.hushed():
         results: Any = simple_evaluate(
-            HFLM(str(model), batch_size=8, device="cpu", dtype="float32"),
+            loader(str(model), batch_size=8, device="cpu", dtype="float32"),
             tasks=names,
             task_manager=TaskManager(include_defaults=False, include_path=str(include)),
             bootstrap_iters=0,

@@ -15,7 +15,7 @@ from unskew.runs import config as runs_config
 from unskew.runs.config import Frozen
 from unskew.runs.mistakes import nearest
 
-EXECUTION = {"execution": True}
+EXECUTION: dict[str, Any] = {"execution": True}
 
 CONTROLS = ("paraphrase", "wrapper", "unknown-cipher")
 """Always run: the same question in other words, with neutral text before it, in a cipher that no

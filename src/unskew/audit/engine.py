@@ -83,18 +83,18 @@ class Conjugated(LM):
         return f"unskew-{self.under.conjugation.name}"
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
-        asked = [
-            Question(self._prompt(request), *_generation(request.args[1])) for request in requests
-        ]
+        arguments: list[Any] = [request.args for request in requests]
+        asked = [Question(self._prompt(text), *_generation(more)) for text, more in arguments]
         return [trace.answer for trace in self._noted(requests, self.under.generate(asked))]
 
     def loglikelihood(
         self, requests: list[Instance], disable_tqdm: bool = True
     ) -> list[tuple[float, bool]]:
-        pairs = [(self._prompt(request), request.args[1]) for request in requests]
+        arguments: list[Any] = [request.args for request in requests]
+        pairs = [(self._prompt(context), continuation) for context, continuation in arguments]
         return [
             # The harness wants a number. It counts nowhere: the document's score is null.
-            (REFUSED, False) if trace.score is None else tuple(trace.score)
+            (trace.score.logprob, trace.score.greedy) if trace.score else (REFUSED, False)
             for trace in self._noted(requests, self.under.score(pairs))
         ]
 
@@ -105,8 +105,8 @@ class Conjugated(LM):
             hint="choose a task that generates or chooses",
         )
 
-    def _prompt(self, request: Instance) -> Prompt:
-        return self._chats.get(request.args[0], request.args[0])
+    def _prompt(self, context: str) -> Prompt:
+        return self._chats.get(context, context)
 
     def _noted(self, requests: list[Instance], traces: list[Trace]) -> list[Trace]:
         for request, trace in zip(requests, traces, strict=True):
@@ -268,9 +268,10 @@ def hugging_face(
     """
     from lm_eval.models.huggingface import HFLM
 
+    loader: Any = HFLM  # the registry's decorator hides its parameters from type checkers
     try:
         with hushed():
-            lm = HFLM(
+            lm = loader(
                 pretrained=name, revision=revision or "main", dtype=dtype, peft=adapter,
                 batch_size=batch, device=device, trust_remote_code=trust_code,
             )  # fmt: skip

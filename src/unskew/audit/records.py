@@ -148,8 +148,8 @@ def paired(records: pd.DataFrame, apart: bool = False) -> None:
                 where=str(task),
             )
         seen: dict[str, tuple[str, dict[int, tuple[str, str]]]] = {}
-        for key, arm in of_task.groupby(["arm", "conjugation"], sort=False):
-            name = " ".join(key)
+        for (which, conjugation), arm in of_task.groupby(["arm", "conjugation"], sort=False):  # type: ignore[misc]
+            name = f"{which} {conjugation}"
             twice = arm["doc_id"][arm["doc_id"].duplicated()]
             if twice.size:
                 raise UserError(f"document {twice.iloc[0]} is there twice", f"{task}, {name}")
@@ -157,7 +157,9 @@ def paired(records: pd.DataFrame, apart: bool = False) -> None:
             here = dict(zip((int(doc) for doc in arm["doc_id"]), hashes, strict=True))
             for other, there in seen.values():
                 _same(here, there, f"{task}: {other} against {name}", documents_only=apart)
-            if (mine := seen.setdefault(key[1] if apart else "", (name, here)))[1] is not here:
+            if (mine := seen.setdefault(str(conjugation) if apart else "", (name, here)))[
+                1
+            ] is not here:
                 _same(here, mine[1], f"{task}: {mine[0]} against {name}")
 
 
@@ -257,7 +259,7 @@ def _calibrated(
     if not _labels(samples):
         return None
     if not usable.any():
-        return [None] * len(samples)
+        return [None for _ in samples]
     logprobs = np.array([[float(response[0]) for response in s["filtered_resps"]] for s in samples])
     known = logprobs[usable]
     top = known.max(axis=0)

@@ -6,8 +6,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import unskew
+from unskew.errors import UserError
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id
+from unskew.runs.mistakes import nearest
 
 
 class Store:
@@ -42,6 +44,22 @@ class Store:
         """
         done = self.find(run_id(config, parents))
         return done if done is not None else RunFolder.open(self.root, config, parents)
+
+
+def named(name: str, runs: Path) -> RunFolder:
+    """The finished run of that folder or id, under `runs` or shipped.
+
+    Raises:
+        UserError: there is none (with the nearest name), or it is unfinished or damaged.
+    """
+    for path in (Path(name), runs / name, shipped_root() / name):
+        if path.is_dir():
+            return RunFolder.read(path)
+    known = [path.name for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
+    raise UserError(
+        f"there is no run {name!r} in {runs}{nearest(name, known)}",
+        hint="`unskew runs` lists the runs",
+    )
 
 
 def shipped_root() -> Path:
