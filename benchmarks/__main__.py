@@ -2,9 +2,10 @@
 
     python -m benchmarks [--budget 2400] [--out DIR]
 
-About 40 minutes on two idle cores: a minute for the Bayes predictors, then `--budget` seconds, of
-which three quarters go to the time to Bayes and the rest to steps per second. One thread for the
-Bayes predictors and the small networks of the time to Bayes, all cores for steps per second.
+About 40 minutes on two idle cores: a minute each for the Bayes predictors and the audit, then
+`--budget` seconds, of which three quarters go to the time to Bayes and the rest to steps per second.
+One thread for the Bayes predictors, the audit and the small networks of the time to Bayes, all cores
+for steps per second.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from shutil import which
 
 import torch
 
-from benchmarks import bayes, time_to_bayes, training
+from benchmarks import audit, bayes, time_to_bayes, training
 from benchmarks.table import Line, keep, show
 
 
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         torch.set_num_threads(1)
         predictors = bayes.compare()
+        audits = audit.compare()
         races = time_to_bayes.compare(budget=0.75 * options.budget)
         torch.set_num_threads(cores)
         # torch.compile needs a C++ compiler; without one the contender is left out.
@@ -58,9 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     finally:
         torch.set_num_threads(cores)
-    print(show([*bayes_lines(predictors), *time_to_bayes.lines(races), *training.lines(steps)]))
+    lines = [*bayes_lines(predictors), *audit.lines(audits)]
+    print(show([*lines, *time_to_bayes.lines(races), *training.lines(steps)]))
     if options.out:
         keep(predictors, options.out / "bayes.parquet")
+        keep(audits, options.out / "audit.parquet")
         keep(races, options.out / "time_to_bayes.parquet")
         keep(steps, options.out / "training.parquet")
 

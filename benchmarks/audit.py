@@ -131,7 +131,7 @@ def loop(folders: Sequence[Path], table: Any) -> tuple[float, list[str]]:
 
 
 def compare(
-    layers: int = 4, width: int = 256, limit: int | None = 100, batch: int = 32, turns: int = 2
+    layers: int = 4, width: int = 128, limit: int | None = 100, batch: int = 64, turns: int = 2
 ) -> list[Row]:
     """Both contenders, `turns` times in turn; the fastest turn of each counts."""
     with tempfile.TemporaryDirectory() as kept:
@@ -176,9 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--threads", type=int, nargs="+", default=[torch.get_num_threads()])
     parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--limit", type=int, default=100, help="documents")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--out", type=Path, help="Parquet file to write")
     options = parser.parse_args(arguments)

@@ -172,3 +172,18 @@ def test_all_in_one_table(
     for name in ("bayes", "time_to_bayes", "training"):
         for contender in pd.read_parquet(tmp_path / f"{name}.parquet")["contender"]:
             assert contender in printed
+
+
+def test_the_audit_and_the_loop_answer_alike(
+    benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    audit = benchmark("audit")
+    out = tmp_path / "audit.parquet"
+    size = ["--layers", "1", "--width", "32", "--limit", "3", "--turns", "1"]
+    audit.main([*size, "--threads", "1", "--out", str(out)])
+    table = pd.read_parquet(out).set_index("contender")
+    assert list(table.index) == [audit.OURS, audit.LOOP]
+    assert (table["samples"] == 12).all()  # three documents, four arms
+    assert (table["same"] == 1.0).all()
+    assert table.loc[audit.OURS, "ratio"] == 1.0
+    assert audit.LOOP in capsys.readouterr().out

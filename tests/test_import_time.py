@@ -11,7 +11,10 @@ import sys
 import pytest
 
 LIMIT = 0.5  # seconds
-HEAVY = ("torch", "pandas", "numpy", "altair", "pyarrow", "pydantic", "yaml", "scipy")
+HEAVY = (
+    "torch", "pandas", "numpy", "altair", "pyarrow", "pydantic", "yaml", "scipy", "lm_eval",
+    "transformers", "datasets", "openai",
+)  # fmt: skip
 
 
 def seconds(*arguments: str) -> float:
@@ -29,7 +32,9 @@ def test_quick_to_start(arguments: tuple[str, ...]) -> None:
     assert min(seconds(*arguments) for _ in range(3)) < LIMIT
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["runz"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["audit", "--help"], ["runz"], ["--version"]]
+)
 def test_nothing_heavy_is_imported_for_help(arguments: list[str]) -> None:
     code = (
         "import sys; from unskew.cli import main; main(sys.argv[1:]);"

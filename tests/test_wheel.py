@@ -21,6 +21,12 @@ DATA = [
         for path in (ROOT / "src" / "unskew" / "report").rglob("*.*")
         if path.suffix in {".html", ".js", ".css", ".json", ".svg"}
     ),
+    *(
+        path
+        for room in ("audit", "nursery")
+        for path in (ROOT / "src" / "unskew" / room).rglob("*.*")
+        if path.suffix in {".yaml", ".jsonl"}
+    ),
     ROOT / "src" / "unskew" / "py.typed",
 ]
 
@@ -40,6 +46,8 @@ def test_it_holds_every_data_file_and_nothing_else_of_the_checkout(wheel: Path) 
         names = set(archive.namelist())
     expected = {path.relative_to(ROOT / "src").as_posix() for path in DATA}
     assert "unskew/presets/demo.yaml" in expected
+    assert "unskew/audit/tasks/icl.yaml" in expected
+    assert "unskew/audit/pairs/llama2-codellama.yaml" in expected
     assert expected <= names
     assert {name.partition("/")[0] for name in names} == {
         "unskew",
@@ -74,6 +82,9 @@ def test_it_runs_elsewhere(wheel: Path, tmp_path: Path) -> None:
     assert Path(where) == target / "unskew" / "__init__.py"
     assert "kind: regression-study" in call("-m", "unskew", "run", "demo", "--dry-run")
     assert "no runs" in call("-m", "unskew", "runs")
+    assert "unskew_icl_repeat_arithmetic_en" in call("-m", "unskew", "tasks")
+    audit = ("audit", "scripted:base", "scripted:tuned", "--tasks", "unskew_nli_en", "--dry-run")
+    assert "kind: scripted" in call("-m", "unskew", *audit)
     code = (
         "from unskew.runs.store import shipped_root; from unskew.runs.folder import RunFolder;"
         "runs = sorted(p for p in shipped_root().glob('*') if p.is_dir());"
