@@ -3,9 +3,9 @@
     python -m benchmarks [--budget 2400] [--out DIR]
 
 About 40 minutes on two idle cores: a minute each for the Bayes predictors and the audit, then
-`--budget` seconds, of which three quarters go to the time to Bayes and the rest to steps per second.
-One thread for the Bayes predictors, the audit and the small networks of the time to Bayes, all cores
-for steps per second.
+`--budget` seconds, of which three quarters go to the time to Bayes and the rest to steps per
+second. One thread for the Bayes predictors, the audit and the small networks of the time to Bayes,
+all cores for steps per second.
 """
 
 import argparse
