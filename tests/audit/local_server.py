@@ -161,6 +161,7 @@ class LocalServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one packet, or each waits 40 ms for the other
 
             def do_GET(self) -> None:
                 self._serve({})
