@@ -1,18 +1,54 @@
-"""The guide's code runs, its options exist, its links lead somewhere."""
+"""The guide's code and commands run, its options exist, its links and files lead somewhere."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
-DOCS = Path(__file__).parents[1] / "docs"
+from audit import tiny
+from unskew.cli import app, main
+from unskew.statistics.power import detectable
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 GUIDE = (DOCS / "AUDIT.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of that language; "" are commands and what they print."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+    return [text for name, text in found if name == language]
+
+
+def commands() -> list[str]:
+    """What follows `unskew` in the blocks of the guide and between its backticks."""
+    lines = [line for block in blocks("") for line in block.splitlines()]
+    prose = re.sub(r"^```.*?^```$", "", GUIDE, flags=re.DOTALL | re.MULTILINE)
+    lines += re.findall(r"`(?:[^`|]*\| )?(unskew [^`]+)`", prose)
+    given = (shlex.split(line, comments=True) for line in lines if line.startswith("unskew "))
+    return list(dict.fromkeys(shlex.join(words[1:]) for words in given))
+
+
+def files(folder: Path) -> None:
+    """The files of the guide's example of a task, as it says where they are."""
+    yamls = blocks("yaml")
+    (rows,) = blocks("json")
+    (folder / "mytasks").mkdir()
+    for name, text in zip(("mytasks/capitals.yaml", "knows.yaml"), yamls, strict=True):
+        assert f"`{name}`" in GUIDE
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "capitals.jsonl").write_text(rows, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.mark.parametrize("code", blocks("python"))
 def test_python_runs(code: str, tmp_path: Path):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=100
@@ -21,13 +57,91 @@ def test_python_runs(code: str, tmp_path: Path):
     assert done.stdout.strip()
 
 
-def test_options_exist():
-    said = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", GUIDE)) - {"--log_samples"}
-    known = ""
-    for command in ("audit", "judge", "conjugate", "tasks", "paper lm"):
-        arguments = [sys.executable, "-m", "unskew", *command.split(), "--help"]
-        known += subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
-    assert {option for option in said if option not in known} <= {"--log"}
+def test_there_are_commands_to_test():
+    assert len(commands()) >= 10
+    assert {shlex.split(line)[0] for line in commands()} >= {"audit", "judge", "paper", "conjugate"}
+
+
+@pytest.mark.parametrize("line", commands())
+def test_commands_are_understood(
+    line: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Every option and argument; an audit's models, tasks and settings as far as --dry-run goes."""
+    given = shlex.split(line)
+    app.parse_args(given, exit_on_error=False, print_error=False)
+    if given[0] in ("audit", "paper") and "--from-logs" not in given and len(given) > 2:
+        files(tmp_path)
+        for name in ("base", "tuned"):
+            (tmp_path / name).symlink_to(models)
+        monkeypatch.chdir(tmp_path)
+        assert main([*given, *([] if "--dry-run" in given else ["--dry-run"])]) == 0
+
+
+def test_the_table_is_what_the_command_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    (line,) = re.findall(r"`unskew (audit scripted:base scripted:tuned [^`]+)`", GUIDE)
+    (shown,) = [block for block in blocks("") if block.startswith("task ")]
+    assert main([*shlex.split(line), "--runs", str(tmp_path)]) == 0
+    said = "\n".join(row.rstrip() for row in capsys.readouterr().out.splitlines())
+    assert shown.strip() in said
+
+
+def test_the_example_of_a_task_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    files(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (line,) = [line for line in commands() if "--include" in line]
+    assert main(shlex.split(line)) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"my_capitals +100% +0% .* inconclusive", said)
+    assert "2 independent sources are fewer than 20" in said
+
+
+def test_sizes_and_drops_are_the_tasks():
+    from unskew.audit.tasks import icl, nli, refusal
+
+    rows = dict(re.findall(r"^\| (`unskew_\S+?`)[^|]*\| (.*) points \|$", GUIDE, re.MULTILINE))
+    shipped = {
+        "`unskew_icl_*_arithmetic_*`": icl.items("arithmetic", "en"),
+        "`unskew_icl_*_blank_*`": icl.items("blank", "en") * icl.ROUNDS,
+        "`unskew_nli_*`": nli.triples("en"),
+        "`unskew_refusal_*`": refusal.rows(),
+    }
+    assert rows.keys() == shipped.keys() | {"`unskew_xnli_*`"}
+    for name, row in rows.items():
+        n, sources, drop = (int(cell.replace(",", "")) for cell in row.split(" | "))
+        if name in shipped:
+            assert n == len(shipped[name])
+        found = detectable(n, 0.2, margin=0.05, largest=n // sources)
+        assert found is not None
+        assert drop == pytest.approx(100 * found, abs=0.5001)
+
+
+def test_files_and_modules_exist():
+    for text in (GUIDE, (DOCS / "VERDICTS.md").read_text(encoding="utf-8")):
+        for path in re.findall(r"`((?:src|tests|tools|docs)/[\w./-]+)`", text):
+            assert (ROOT / path).exists(), path
+    house = (DOCS / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    (tree,) = re.findall(r"```\n(src/unskew/.*?)```", house, re.DOTALL)
+    known = {path.name for path in (ROOT / "src").rglob("*.py")}
+    known |= {path.name for path in (ROOT / "tools").glob("*.py")}
+    named = set(re.findall(r"\b(\w+\.py)\b", tree))
+    assert named
+    assert named <= known
+    for room in re.findall(r"^ {2,4}(\w+)/", tree, re.MULTILINE):
+        assert list((ROOT / "src" / "unskew").rglob(room)), room
+
+
+def test_options_exist(capsys: pytest.CaptureFixture[str]):
+    """Those in prose, too."""
+    said = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", GUIDE))
+    for command in ("audit", "judge", "conjugate", "paper lm"):
+        assert main([*command.split(), "--help"]) == 0
+    known = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out))
+    assert said - {"--log"} <= known  # --log_samples is of lm_eval
 
 
 def test_names_exist():
@@ -39,11 +153,6 @@ def test_names_exist():
     assert ciphers is not None
     assert set(re.findall(r"`([a-z0-9-]+)`", ciphers[1])) <= names
     tasks = {task.name for task in shipped()} | {tag for task in shipped() for tag in task.tags}
-    assert set(re.findall(r"--tasks (\w+)", GUIDE)) <= tasks
+    assert set(re.findall(r"--tasks (\w+)", GUIDE)) <= tasks | {"my_capitals"}
     for link in re.findall(r"\]\((?!http)([^)#]+)\)", GUIDE):
         assert (DOCS / link).exists(), link
-
-
-def test_the_example_task_is_yaml():
-    (text,) = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
-    assert yaml.safe_load(text)["metadata"]["unskew"]["main"] == "exact_match"
