@@ -142,10 +142,11 @@ def report(
     runs: RunsDir = Path("runs"),
 ) -> int:
     """Write one page about finished runs: self-contained, opens offline."""
-    from unskew.report import page
     from unskew.runs.store import named, shorten
 
     folders = [named(name, runs) for name in (run, *more)]
+    from unskew.report import page
+
     print(f"page: {shorten(page.write(folders, out))}")
     return OK
 

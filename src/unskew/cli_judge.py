@@ -62,8 +62,7 @@ def judge(
         print(f"sheet: {shorten(sheet)}: {count:,} answers, shuffled; any first rows will do,")
         print(f"       then: unskew judge {audited.id} --labels {shorten(sheet)}\n")
     if server is None and by_hand is None:
-        found = opinions.tables(table)
-        _show(found)
+        _show(opinions.tables(table))
         return 0
     if server is not None:
         print(f"replies: {shorten(opinions.replies(server, store))}", file=sys.stderr)
@@ -87,26 +86,18 @@ def _show(tables: "dict[str, pd.DataFrame]") -> None:
     """The shares and the agreement of each task; text of models and tasks is made harmless."""
     from unskew.report.audit_rows import line, records
 
-    rows, pairs = records(tables["agreement"]), records(tables["shares"])
-    for task in dict.fromkeys(row["task"] for row in pairs):
+    shares, agreement = records(tables["shares"]), records(tables["agreement"])
+    for task in dict.fromkeys(row["task"] for row in shares):
         _say(f"{line(task)}: per cent ANSWER / REFUSE / OTHER")
-        _columns(
-            [
-                ("arm", "conjugation", "answers", *NAMES.values()),
-                *_shares([row for row in pairs if row["task"] == task]),
-            ]
-        )
+        head = ("arm", "conjugation", "answers", *NAMES.values())
+        _columns([head, *_shares([row for row in shares if row["task"] == task])])
         _say("")
-        _columns(
-            [
-                ("judges", "n", "agree", "kappa", "95% interval"),
-                *(_agreed(row) for row in rows if row["task"] == task),
-            ]
-        )
+        pairs = [row for row in agreement if row["task"] == task]
+        head = ("judges", "n", "agree", "kappa", "95% interval")
+        _columns([head, *(_agreed(row) for row in pairs)])
         _say("")
-        for row in rows:
-            if row["task"] == task:
-                _disagreements(tables["opinions"], row)
+        for pair in pairs:
+            _disagreements(tables["opinions"], pair)
 
 
 def _shares(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -159,7 +150,7 @@ def _short(text: str) -> str:
 
 
 def _columns(rows: list[tuple[str, ...]]) -> None:
-    """Cells under one another, the first two to the left, numbers too: they are read, not added."""
+    """Cells under one another, to the left."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
