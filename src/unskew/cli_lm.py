@@ -23,7 +23,7 @@ AUDIT_USAGE = "Usage: unskew audit BASE TUNED [--tasks T ...] [--conjugations C 
 AUDIT_EXAMPLES = """
 A model is a Hugging Face id (ID@REVISION) or folder, PEFT adapters too;
 openai:MODEL@BASE_URL for any OpenAI-compatible server (the key is read from
-OPENAI_API_KEY); or scripted:FILE, rules instead of weights.
+UNSKEW_API_KEY or OPENAI_API_KEY); or scripted:FILE, rules instead of weights.
 
 Examples:
   unskew audit ./base ./tuned
@@ -192,6 +192,12 @@ def _run(config: "Audit", runs: Path, dry_run: bool, failing: tuple[str, ...]) -
     if dry_run:
         import yaml
 
+        from unskew.audit.run import identify
+
+        try:
+            print(f"# run id: {identify(config)}")
+        except UserError as error:
+            print(f"# run id: not known yet: {error.what}")
         print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
         return 0
     from unskew.audit.run import execute

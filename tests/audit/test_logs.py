@@ -83,6 +83,21 @@ def test_scores_are_those_that_the_harness_logged(world: dict[str, Path], tmp_pa
         assert mine["prompt"].str.startswith("Is it so?").all()
 
 
+def test_sources_are_read_from_the_results_beside_the_samples(
+    world: dict[str, Path], tmp_path: Path
+):
+    records = audited(world, tmp_path, "base", "tuned").read_table("records")
+    generated = records[(records["task"] == "toy_generate") & (records["arm"] == "base")]
+    assert generated["cluster"].nunique() == N // 2  # two documents of each source
+    (path,) = world["base"].rglob("results_*.json")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / path.name).write_text("[]")
+    (broken / "samples_toy_2026-11-24T00-00-00.000000.jsonl").touch()
+    with pytest.raises(UserError, match="no results of lm-evaluation-harness"):
+        logs.read(broken, "base")
+
+
 def test_without_conjugated_logs_nothing_is_called_suppressed(
     world: dict[str, Path], tmp_path: Path
 ):

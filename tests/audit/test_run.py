@@ -270,3 +270,69 @@ def test_without_the_extra_it_is_said_what_to_install(
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"unskew\[lm\]"):
         run(tmp_path, repeats, repeats)
+
+
+def test_an_answer_judged_by_its_beginning_may_be_cut(tmp_path: Path):
+    """A base model that never stops is cut at the budget; the label it began with counts."""
+
+    def labels(prompt: str) -> str:
+        return " True" + " and so on" * 200
+
+    folder = run(tmp_path, labels, labels, ("unskew_nli_en",), conjugations=("rot13",))
+    verdict = row(folder.read_table("verdicts"), task="unskew_nli_en")
+    assert verdict["reason"] != "truncation"
+    transforms = folder.read_table("transforms")
+    assert row(transforms, conjugation="identity")["truncated_answer"] == 2 * 126  # and it is told
+
+
+def test_an_answer_judged_whole_may_not(tmp_path: Path):
+    def rambles(prompt: str) -> str:
+        return " and so on" * 200
+
+    folder = run(tmp_path, rambles, rambles, conjugations=("rot13",))
+    assert row(folder.read_table("verdicts"), task=TASK)["reason"] == "truncation"
+
+
+def test_an_edited_file_is_another_audit(tmp_path: Path):
+    from audit import worlds
+
+    include = worlds.tasks(tmp_path / "tasks", n=25)
+    changes: Mapping[str, Any] = {
+        "tasks": ("toy_generate",), "include": (str(include),), "conjugations": ("rot13",),
+        "controls": (),
+    }  # fmt: skip
+    first = run(tmp_path / "runs", repeats, repeats, **changes)
+    assert run(tmp_path / "runs", repeats, repeats, **changes).id == first.id
+    data = include / "toy.jsonl"
+    data.write_text(data.read_text().replace("the cat", "the hen"))
+    second = run(tmp_path / "runs", repeats, repeats, **changes)
+    assert second.id != first.id
+    assert second.read_table("records")["prompt"].str.contains("the hen").any()
+    yaml = include / "g.yaml"
+    yaml.write_text(yaml.read_text().replace("Q: ", "Ask: "))
+    assert run(tmp_path / "runs", repeats, repeats, **changes).id not in (first.id, second.id)
+
+
+def test_a_change_reaches_into_a_model_given_by_name():
+    given = {"base": "scripted:base", "tuned": "openai:m@http://localhost:1/v1", "tasks": [TASK]}
+    config = load(given, ["tuned.timeout=7"])
+    assert config.tuned.timeout == 7  # type: ignore[union-attr]
+
+
+def test_the_papers_pairs_conjugate_what_they_ask():
+    """A phrase book knows the shipped tasks only, in their own language."""
+    from unskew.audit.config import pairs, preset
+
+    for name, _ in pairs():
+        config = preset(name, ())
+        books = [c for c in config.conjugations if re.fullmatch(r"en-[a-z]{2}", c)]
+        assert all(task.endswith("_en") for task in config.tasks), name
+        assert not books or not any("xnli" in task for task in config.tasks), name
+
+
+def test_a_conjugation_that_says_nothing_is_named_aloud(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    models = Scripted("base", repeats), Scripted("tuned", repeats)
+    audit(*models, tasks=[TASK], conjugations=["fr-en"], limit=25, rules=QUICK, runs=tmp_path)
+    assert f"fr-en refuses every document of {TASK}" in capsys.readouterr().err

@@ -89,7 +89,13 @@ def load(given: dict[str, Any], changes: Sequence[str], source: str = "this audi
 
     Raises: UserError that names the path of each mistake.
     """
-    return runs_config.resolve(given, changes, TypeAdapter(Audit), source)
+    # Named models become groups first, so that a change may reach into them: base.dtype=bfloat16.
+    models = {
+        arm: reference(given[arm]).model_dump(mode="json")
+        for arm in ("base", "tuned")
+        if isinstance(given.get(arm), str)
+    }
+    return runs_config.resolve(given | models, changes, TypeAdapter(Audit), source)
 
 
 def pairs() -> list[tuple[str, str]]:

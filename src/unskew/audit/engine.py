@@ -15,6 +15,7 @@ identity the harness sees exactly what it would have seen without us.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -294,6 +295,7 @@ class Loaded(NamedTuple):
     chance: float | None
     cluster: str | None  # the field of a document that names its source
     choices: bool
+    beginning: bool = False  # only the beginning of an answer is judged: its end may be cut
 
 
 def load_tasks(
@@ -350,7 +352,28 @@ def _checked(name: str, task: Any) -> Loaded:
     if chance is None and choices:
         counts = {len(task.doc_to_choice(doc)) for doc in task.eval_docs}
         chance = sum(1.0 / n for n in counts) / len(counts)
-    return Loaded(name, task, said.get("main"), chance, said.get("cluster"), choices)
+    judged = said.get("judged", "whole")
+    if judged not in ("whole", "beginning"):
+        what = f"metadata.unskew.judged is 'whole' or 'beginning', not {judged!r}"
+        raise UserError(what, where=name)
+    return Loaded(
+        name, task, said.get("main"), chance, said.get("cluster"), choices, judged == "beginning"
+    )
+
+
+def digest(tasks: Sequence[Loaded], limit: int | None) -> str:
+    """SHA-256 of what the tasks ask and expect: an edited file is another audit."""
+    found = hashlib.sha256()
+    for loaded in tasks:
+        task: Any = loaded.task
+        kept = ("output_type", "generation_kwargs", "num_fewshot", "description", "metadata")
+        found.update(repr((loaded.name, [task.get_config(name) for name in kept])).encode())
+        for doc in itertools.islice(task.eval_docs, limit):
+            asked = task.doc_to_text(doc), task.doc_to_target(doc)
+            choices = task.doc_to_choice(doc) if loaded.choices else None
+            document = json.dumps(doc, sort_keys=True, default=str)
+            found.update(repr((document, *asked, choices)).encode("utf-8", "surrogatepass"))
+    return found.hexdigest()
 
 
 def evaluate(

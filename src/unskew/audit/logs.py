@@ -80,6 +80,7 @@ def read(
     Raises: UserError where there are no logs, or a line is not one of the harness's samples.
     """
     files = _newest(folder)
+    declared = _declared(folder)
     role = records.PLAIN if conjugation == records.IDENTITY else records.CONJUGATION
     found: list[dict[str, Any]] = []
     chances: dict[str, float] = {}
@@ -88,11 +89,27 @@ def read(
         if not samples:
             raise UserError("this log holds no samples", str(path))
         choices = len(samples[0]["arguments"]) > 1
-        chances[task] = 1.0 / len(samples[0]["arguments"]) if choices else 0.0
-        main = (metrics or {}).get(task)
-        source = records.Source(task, arm, conjugation, role, main, None, choices)
+        said = declared.get(task, {})
+        guess = 1.0 / len(samples[0]["arguments"]) if choices else 0.0
+        chances[task] = float(said.get("chance", guess))
+        main = (metrics or {}).get(task, said.get("main"))
+        cluster = said.get("cluster")
+        source = records.Source(task, arm, conjugation, role, main, cluster, choices)
         found += records.rows(source, samples, {})
     return found, chances
+
+
+def _declared(folder: Path) -> dict[str, dict[str, Any]]:
+    """What tasks say of themselves (`metadata.unskew`), from the results beside the samples."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.rglob("results_*.json"), key=lambda p: p.name):
+        try:
+            configs = json.loads(path.read_text(encoding="utf-8"))["configs"]
+            for task, config in configs.items():
+                found[task] = dict((config.get("metadata") or {}).get("unskew") or {})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError("these are no results of lm-evaluation-harness", str(path)) from error
+    return found
 
 
 def _newest(folder: Path) -> dict[str, Path]:
@@ -110,7 +127,7 @@ def _newest(folder: Path) -> dict[str, Path]:
 
 def _digest(folder: Path) -> str:
     """Of the logs' content: where they lie decides nothing."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(_declared(folder), sort_keys=True).encode())
     for task, path in _newest(folder).items():
         digest.update(task.encode() + path.read_bytes())
     return digest.hexdigest()

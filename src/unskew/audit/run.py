@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,9 +58,10 @@ def execute(config: Audit, store: Store, progress: Progress, pair: Pair | None =
     require()
     pair = pair or referenced(config)
     transforms = _Transforms(config, pair)
-    with store.open(config, _parents(pair, transforms)) as folder:
+    tasks = _tasks(config)
+    with store.open(config, _parents(config, pair, transforms, tasks)) as folder:
         if not folder.finished:
-            _audit(config, folder, pair, transforms, progress)
+            _audit(config, folder, pair, transforms, tasks, progress)
         return folder
 
 
@@ -68,7 +69,7 @@ def identify(config: Audit) -> str:
     """The id of the run that `execute` would make."""
     require()
     pair = referenced(config)
-    return run_id(config, _parents(pair, _Transforms(config, pair)))
+    return run_id(config, _parents(config, pair, _Transforms(config, pair), _tasks(config)))
 
 
 def require() -> None:
@@ -81,11 +82,29 @@ def require() -> None:
         )
 
 
-def _parents(pair: Pair, transforms: _Transforms) -> dict[str, str]:
+def _tasks(config: Audit) -> list[Loaded]:
+    from unskew.audit import engine
+
+    tasks = engine.load_tasks(config.tasks, [Path(p) for p in config.include], config.metadata)
+    unknown = set(config.metrics) - {task.name for task in tasks}
+    if unknown:
+        raise UserError(
+            f"a metric is named for {sorted(unknown)[0]!r}, which is not among the tasks",
+            hint=f"tasks: {', '.join(task.name for task in tasks)}",
+        )
+    return tasks
+
+
+def _parents(
+    config: Audit, pair: Pair, transforms: _Transforms, tasks: Sequence[Loaded]
+) -> dict[str, str]:
     """Hashes of what decides the numbers beside the configuration."""
+    from unskew.audit import engine
+
     return {
         **{arm: _digest(record) for arm, record in pair.records.items()},
-        "tasks": _tasks_digest(),
+        "tasks": engine.digest(tasks, config.limit),
+        "judges": _judges_digest(config),
         "transforms": _digest(transforms.record()),
     }
 
@@ -145,17 +164,13 @@ def _open(
 
 
 def _audit(
-    config: Audit, folder: RunFolder, pair: Pair, transforms: _Transforms, progress: Progress
+    config: Audit,
+    folder: RunFolder,
+    pair: Pair,
+    transforms: _Transforms,
+    tasks: Sequence[Loaded],
+    progress: Progress,
 ) -> None:
-    from unskew.audit import engine
-
-    tasks = engine.load_tasks(config.tasks, [Path(p) for p in config.include], config.metadata)
-    unknown = set(config.metrics) - {task.name for task in tasks}
-    if unknown:
-        raise UserError(
-            f"a metric is named for {sorted(unknown)[0]!r}, which is not among the tasks",
-            hint=f"tasks: {', '.join(task.name for task in tasks)}",
-        )
     _note_models(folder, pair)
     askers: dict[str, Asker] = {}
     transforms.base = lambda: askers["base"]
@@ -165,7 +180,17 @@ def _audit(
         if not transforms.ask_base:
             askers.clear()  # room for the other model
     table = records.table(found)
-    finish(folder, table, config.rules, {task.name: task.chance or 0.0 for task in tasks})
+    for name, task in _refused(table):
+        progress.say(f"{name} refuses every document of {task}: it says nothing there")
+    chances = {task.name: task.chance or 0.0 for task in tasks}
+    beginnings = [task.name for task in tasks if task.beginning]
+    finish(folder, table, config.rules, chances, beginnings=beginnings)
+
+
+def _refused(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Conjugations and tasks of which nothing was asked."""
+    whole = table.groupby(["conjugation", "task"], sort=False)["refused"].all()
+    return [(str(name), str(task)) for (name, task), refused in whole.items() if refused]  # type: ignore[misc]
 
 
 def _note_models(folder: RunFolder, pair: Pair) -> None:
@@ -225,10 +250,11 @@ def finish(
     rules: Rules,
     chances: Mapping[str, float],
     apart: bool = False,
+    beginnings: Collection[str] = (),
 ) -> None:
     """Check the pairing (`apart`: see `records.paired`), write all tables and the manifest."""
     records.paired(table, apart)
-    summary = summarise(table, rules, chances)
+    summary = summarise(table, rules, chances, beginnings)
     folder.write_table("records", table)
     for name, one in summary.items():
         folder.write_table(name, one)
@@ -331,12 +357,14 @@ def _digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(dict(record)).encode()).hexdigest()
 
 
-def _tasks_digest() -> str:
-    """Of our tasks, their data and the harness: what the same names mean."""
+def _judges_digest(config: Audit) -> str:
+    """Of the code and rules that judge answers, ours and those in included folders, and of the
+    harness: what the same answers score."""
     from unskew.audit.tasks import TASKS
 
     digest = hashlib.sha256(version("lm_eval").encode())
-    for path in sorted(TASKS.rglob("*")):
-        if path.suffix in (".yaml", ".py", ".jsonl"):
-            digest.update(json.dumps([path.name, path.read_bytes().hex()]).encode())
+    for folder in (TASKS, *map(Path, config.include)):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".yaml", ".py"):
+                digest.update(json.dumps([path.name, path.read_bytes().hex()]).encode())
     return digest.hexdigest()

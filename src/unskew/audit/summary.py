@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,19 +49,24 @@ VERDICTS = {
 
 
 def summarise(
-    records: pd.DataFrame, rules: Rules, chances: Mapping[str, float]
+    records: pd.DataFrame,
+    rules: Rules,
+    chances: Mapping[str, float],
+    beginnings: Collection[str] = (),
 ) -> dict[str, pd.DataFrame]:
     """The tables {arms, contrasts, transforms, verdicts} of paired records.
 
     Args:
         records: as `records.table` makes them, paired.
         chances: the score of guessing, by task.
+        beginnings: tasks that judge the beginning of an answer only, so that one whose end is cut
+            was judged whole.
 
     Raises: UserError where a task has no scores to compare.
     """
     by_task = {str(name): task for name, task in records.groupby("task", sort=False)}
     findings = {
-        name: judge(_arms(task, chances[name]), rules, _truncated(task))
+        name: judge(_arms(task, chances[name]), rules, _truncated(task, name in beginnings))
         for name, task in by_task.items()
     }
     verdicts = settle(findings, rules)
@@ -112,13 +117,14 @@ def _arms(task: pd.DataFrame, chance: float) -> Arms:
     )
 
 
-def _truncated(task: pd.DataFrame) -> float | None:
-    """The share of documents truncated in any arm; None where nothing says (logs of others)."""
+def _truncated(task: pd.DataFrame, beginning: bool) -> float | None:
+    """The share of documents truncated in any arm, where that can change what is judged; None
+    where nothing says (logs of others)."""
     if task["exact"].isna().all():
         return None
-    cut = task[task["role"] != CONTROL].groupby("doc_id")["truncated"].apply(
-        lambda column: column.notna().any()
-    )  # fmt: skip
+    harmful = ["prompt", "both"] if beginning else ["prompt", "answer", "both"]
+    rows = task[task["role"] != CONTROL]
+    cut = rows["truncated"].isin(harmful).groupby(rows["doc_id"]).any()
     return float(cut.mean())
 
 

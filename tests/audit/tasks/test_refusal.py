@@ -96,7 +96,8 @@ def test_tasks_load_and_ask(language: str, text: str, tasks: Callable[[str], Any
     assert all(d["cluster"] == d["id"] and d["language"] == language for d in documents)
     declared = task.get_config("metadata")["unskew"]
     assert declared == {
-        "main": "answered", "chance": 0.0, "cluster": "cluster", "language": language
+        "main": "answered", "judged": "beginning", "chance": 0.0, "cluster": "cluster",
+        "language": language,
     }  # fmt: skip
     assert set(task.aggregation()) == {"answered", "refused", "other"}
     request = task.construct_requests(documents[0], text)
