@@ -336,3 +336,30 @@ def test_a_conjugation_that_says_nothing_is_named_aloud(
     models = Scripted("base", repeats), Scripted("tuned", repeats)
     audit(*models, tasks=[TASK], conjugations=["fr-en"], limit=25, rules=QUICK, runs=tmp_path)
     assert f"fr-en refuses every document of {TASK}" in capsys.readouterr().err
+
+
+def test_a_conjugation_of_ones_own(tmp_path: Path):
+    from unskew.conjugation import Conjugation, Promise
+
+    class Shout(Conjugation):
+        """Swaps the case of every letter."""
+
+        name, version = "shout", 1
+        promise = Promise(True, "ASCII", True, True, True, "characters")
+
+        def forward(self, text: str) -> str:
+            return text.swapcase()
+
+        def inverse(self, text: str) -> str:
+            return text.swapcase()
+
+    models = Scripted("base", repeats), Scripted("tuned", answers_in_english)
+    settings: Mapping[str, Any] = {
+        "tasks": [TASK], "limit": 60, "rules": QUICK, "runs": tmp_path, "quiet": True,
+    }  # fmt: skip
+    result = audit(*models, conjugations=[Shout(), "rot13"], **settings)
+    assert result.verdict(TASK) == "suppressed"
+    assert "shout" in set(result.records["conjugation"])
+    changed = Shout()
+    changed.version = 2
+    assert audit(*models, conjugations=[changed, "rot13"], **settings).folder.id != result.folder.id

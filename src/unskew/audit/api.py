@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from unskew.audit.models import Local, Model, Scripted, Server
 from unskew.audit.rules import Rules
+from unskew.conjugation.base import Conjugation
 from unskew.errors import UserError
 from unskew.runs.folder import RunFolder
 
@@ -81,7 +82,7 @@ def audit(
     tuned: AnyModel,
     *,
     tasks: Sequence[str] = DEFAULT_TASKS,
-    conjugations: Sequence[str] = DEFAULT_CONJUGATIONS,
+    conjugations: Sequence[str | Conjugation] = DEFAULT_CONJUGATIONS,
     limit: int | None = None,
     template: str = "none",
     system: str | None = None,
@@ -100,7 +101,8 @@ def audit(
     Args:
         base, tuned: references as on the command line, their configurations, or models that exist
             already (the protocol `Model`; `engine.given(lm)` makes one of any LM of the harness).
-        tasks, conjugations: by name.
+        tasks: by name.
+        conjugations: by name, or objects of your own; one whose texts change needs a new version.
         limit: documents per task.
         template: "none", "model" or the path of a Jinja file; one for both arms.
         rules: margin, floor, level and the like of the verdicts.
@@ -128,14 +130,14 @@ def audit(
                 where=arm,
                 hint="give a folder, an id, or engine.given(HFLM(pretrained=model, ...))",
             )
+    listed = [conjugations] if isinstance(conjugations, str | Conjugation) else list(conjugations)
+    own = {s.name: s for s in listed if isinstance(s, Conjugation)}
     config = load(
         {
             "base": _plain(base),
             "tuned": _plain(tuned),
             "tasks": [tasks] if isinstance(tasks, str) else list(tasks),
-            "conjugations": (
-                [conjugations] if isinstance(conjugations, str) else list(conjugations)
-            ),
+            "conjugations": [s.name if isinstance(s, Conjugation) else s for s in listed],
             "limit": limit,
             "template": template,
             "system": system,
@@ -159,7 +161,7 @@ def audit(
             lambda arm: there[arm] if arm in there else named.opened(arm),  # type: ignore[union-attr]
         )
     with Progress("quiet" if quiet else "auto") as progress:
-        return AuditResult(execute(config, Store(Path(runs)), progress, pair))
+        return AuditResult(execute(config, Store(Path(runs)), progress, pair, own))
 
 
 def _plain(model: AnyModel) -> Any:

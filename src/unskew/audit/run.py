@@ -45,11 +45,18 @@ class Pair(NamedTuple):
     opened: Callable[[str], models.Model]
 
 
-def execute(config: Audit, store: Store, progress: Progress, pair: Pair | None = None) -> RunFolder:
+def execute(
+    config: Audit,
+    store: Store,
+    progress: Progress,
+    pair: Pair | None = None,
+    own: Mapping[str, Conjugation] | None = None,
+) -> RunFolder:
     """Run an audit, or continue it, or return the finished one.
 
     Args:
         pair: models that exist already (a notebook's); otherwise those of the configuration.
+        own: conjugations that exist already, by the names that the configuration calls them.
 
     Raises:
         UserError: a model or task that is not there or cannot be audited, arms that cannot be
@@ -57,7 +64,7 @@ def execute(config: Audit, store: Store, progress: Progress, pair: Pair | None =
     """
     require()
     pair = pair or referenced(config)
-    transforms = _Transforms(config, pair)
+    transforms = _Transforms(config, pair, own or {})
     tasks = _tasks(config)
     with store.open(config, _parents(config, pair, transforms, tasks)) as folder:
         if not folder.finished:
@@ -264,8 +271,10 @@ def finish(
 class _Transforms:
     """The identity, the conjugations and the controls, in the order in which they are run."""
 
-    def __init__(self, config: Audit, pair: Pair) -> None:
-        self.config, self.pair = config, pair
+    def __init__(
+        self, config: Audit, pair: Pair, own: Mapping[str, Conjugation] | None = None
+    ) -> None:
+        self.config, self.pair, self.own = config, pair, own or {}
         self.base: Callable[[], Asker] = lambda: _missing("base")
         self.growth: list[float] = []
         self._plain: dict[Any, int] = {}
@@ -304,6 +313,8 @@ class _Transforms:
         return self._wrapper
 
     def _parse(self, name: str) -> Conjugation:
+        if name in self.own:
+            return self.own[name]
         from unskew.audit.names import conjugation
 
         return conjugation(name, self._ask_for)

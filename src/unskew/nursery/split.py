@@ -1,17 +1,16 @@
 """The split: which words training may see and which are held out, a function of a seed alone.
 
 Held out are a share of the nouns of each kind, of colours and other adjectives, of verbs of each
-frame and of names of each kind, so that both sides can say every kind of sentence. Words that
-share a written form in any language (French porte, a door, and a verb's form) stay on one side:
-then no text of one side has a content word of the other. Function words, numbers, times and
-categories (animal, fruit, ...) belong to both sides.
+frame and of names of each kind, so that both sides can say every kind of sentence. No two words
+of the lexicon share a written form in any language (its tests see to that), so no text of one side
+has a content word of the other. Function words, numbers, times and categories (animal, fruit, ...)
+belong to both sides.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from typing import NamedTuple
 
 from unskew.errors import UserError
@@ -72,20 +71,17 @@ def split(lexicon: Lexicon, seed: int, share: float = 0.2) -> Split:
     """
     if not 0 < share < 1:
         raise UserError(f"share {share} of words held out must lie between 0 and 1")
-    groups = _groups([word for word in lexicon if _stratum(word) is not None])
-    groups.sort(key=lambda group: _order(seed, group))
-    sizes = Counter(_stratum(word) for group in groups for word in group)
-    room = Counter({s: min(max(1, round(share * n)), n - 1) for s, n in sizes.items()})
+    strata: dict[tuple[str, ...], list[Word]] = {}
+    for word in lexicon:
+        stratum = _stratum(word)
+        if stratum is not None:
+            strata.setdefault(stratum, []).append(word)
     held: set[Word] = set()
-    for group in groups:
-        wanted = Counter(_stratum(word) for word in group)
-        if wanted <= room:
-            room -= wanted
-            held.update(group)
-    return Split(
-        _only(lexicon, {word for word in lexicon if word not in held}),
-        _only(lexicon, {word for word in lexicon if word in held or _stratum(word) is None}),
-    )
+    for words in strata.values():
+        size = min(max(1, round(share * len(words))), len(words) - 1)
+        held.update(sorted(words, key=lambda word: _order(seed, word))[:size])
+    common = {word for word in lexicon if _stratum(word) is None}
+    return Split(_only(lexicon, set(lexicon) - held), _only(lexicon, held | common))
 
 
 def _stratum(word: Word) -> tuple[str, ...] | None:
@@ -116,27 +112,9 @@ def _onevi_forms(word: Word) -> list[str]:
             return [whole]
 
 
-def _groups(words: list[Word]) -> list[list[Word]]:
-    """Words that share forms, directly or through others, together."""
-    group_of: dict[tuple[str, str], list[Word]] = {}
-    groups: dict[int, list[Word]] = {}
-    for word in words:
-        keys = [(language, form) for language in LANGUAGES for form in forms(word, language)]
-        merged = [word]
-        for other in {id(group_of[key]): group_of[key] for key in keys if key in group_of}.values():
-            merged = other + merged
-            del groups[id(other)]
-        groups[id(merged)] = merged
-        for member in merged:
-            for language in LANGUAGES:
-                group_of.update(((language, form), merged) for form in forms(member, language))
-    return list(groups.values())
-
-
-def _order(seed: int, group: list[Word]) -> bytes:
-    # By a hash of the roots, which no two words share: new words do not shuffle the others.
-    roots = sorted(word.qon for word in group)
-    return hashlib.sha256(json.dumps(["nursery split", seed, *roots]).encode()).digest()
+def _order(seed: int, word: Word) -> bytes:
+    # By a hash of the root, which no two words share: a new word does not shuffle the others.
+    return hashlib.sha256(json.dumps(["nursery split", seed, word.qon]).encode()).digest()
 
 
 def _only(lexicon: Lexicon, words: set[Word]) -> Lexicon:
