@@ -14,7 +14,7 @@ import json
 from typing import NamedTuple
 
 from unskew.errors import UserError
-from unskew.nursery.languages import LANGUAGES, Language
+from unskew.nursery.languages import Language
 from unskew.nursery.lexicon import (
     CATEGORY,
     Adjective,
