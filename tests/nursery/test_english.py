@@ -4,7 +4,9 @@ import itertools
 import re
 
 from nursery.surface_tables import rows, said, words
-from unskew.nursery.meanings import Clause, Located
+from unskew.nursery.languages import say
+from unskew.nursery.lexicon import CATEGORY, lexicon
+from unskew.nursery.meanings import Clause, Located, NounPhrase
 
 # Words that begin with another sound than their first letter; the rest of the lexicon does not.
 CONSONANT = {"uniform", "university", "useful"}
@@ -21,6 +23,23 @@ def test_a_and_an() -> None:
                 assert (article == "an") == vowel, text
                 found += 1
     assert found > 500
+
+
+def test_a_and_an_before_every_noun_and_adjective() -> None:
+    starts = set()
+    for noun in lexicon().nouns:
+        for adjective in (None, *lexicon().adjectives):
+            if (
+                noun.mass
+                or noun.kind == CATEGORY
+                or (adjective and noun.kind not in adjective.kinds)
+            ):
+                continue
+            article, after = words(say(NounPhrase(noun, "a", adjective), "en"))[:2]
+            vowel = after in VOWEL or (after[0] in "aeiou" and after not in CONSONANT)
+            assert article == ("an" if vowel else "a"), after
+            starts.add(after)
+    assert starts > VOWEL | CONSONANT
 
 
 def test_the_third_person_has_its_s_and_its_does() -> None:

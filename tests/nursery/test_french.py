@@ -6,7 +6,7 @@ import re
 from nursery.surface_tables import adjectives, noun_phrases, nouns, rows, said, words
 from unskew.nursery.languages import say
 from unskew.nursery.lexicon import CATEGORY, lexicon
-from unskew.nursery.meanings import Clause, Described, Name, NounPhrase
+from unskew.nursery.meanings import Clause, Described, Name, NounPhrase, Place
 
 # h aspiré, and numbers that nothing elides before.
 ASPIRATE = {"hibou", "hiboux", "hache", "haches", "haricot", "haricots", "harpe", "harpes"}
@@ -28,7 +28,7 @@ def test_elision_if_and_only_if_a_vowel_follows() -> None:
     for _, text in said("fr"):
         tokens = words(text)
         for here, after in itertools.pairwise(tokens):
-            if here in ("le", "la", "de", "ne", "que", "ce", "ma"):
+            if here in ("le", "la", "de", "ne", "que", "ce", "ma", "du", "au"):
                 assert not sounds_vowel(after), text
             if here in ("l'", "d'", "n'", "qu'", "cet", "bel", "vieil", "nouvel"):
                 assert sounds_vowel(after), text
@@ -103,12 +103,33 @@ def test_adjectives_agree_and_stand_on_their_side() -> None:
     for tokens, at, gender, number, text in noun_phrases("fr"):
         if tokens[at - 1] in before:
             assert (gender, number) in table[tokens[at - 1]], text
+            assert tokens[at - 2] != "des", text  # de bons livres
             sides[0] += 1
         if at + 1 < len(tokens) and tokens[at + 1] in table:
             assert (gender, number) in table[tokens[at + 1]], text
             assert tokens[at + 1] not in before, text
             sides[1] += 1
     assert min(sides) > 100
+
+
+def test_counts_agree_with_what_is_counted() -> None:
+    for english, one in (("woman", "une"), ("book", "un")):
+        noun = lexicon().noun(english)
+        for count in (21, 31, 61, 81):
+            text = say(NounPhrase(noun, count=count), "fr")
+            assert text.endswith(f"{one} {noun.fr.plural}"), text
+        assert say(NounPhrase(noun, count=71), "fr") == f"soixante et onze {noun.fr.plural}"
+
+
+def test_cities_and_countries_have_their_prepositions() -> None:
+    masculine = ["Japon", "Canada", "Mexique", "Brésil", "Portugal", "Chili", "Maroc", "Danemark"]
+    for name in lexicon().names:
+        if name.kind == "person":
+            continue
+        for relation in ("in", "to"):
+            text = say(Place(relation, NounPhrase(name)), "fr")
+            country = "au" if name.fr in masculine else "en"
+            assert text == f"{'à' if name.kind == 'city' else country} {name.fr}"
 
 
 def test_predicates_and_participles_agree_with_the_subject() -> None:

@@ -84,6 +84,9 @@ def test_places_have_postpositions_and_objects_bir() -> None:
             assert after[place.relation] in tokens[start + 1 : start + 4], text
         if isinstance(meaning, Clause):
             assert ("bir" in tokens) == (meaning.object is not None), text
+            if meaning.object:
+                noun = meaning.object.noun.qon
+                assert any(t.startswith(noun) for t in tokens[: tokens.index("bir")]), text
             if meaning.object and place:
                 assert tokens.index(after[place.relation]) < tokens.index("bir"), text
             if meaning.time:

@@ -3,6 +3,7 @@
 import re
 
 from nursery.surface_tables import adjectives, noun_phrases, rows, said, words
+from unskew.nursery.lexicon import Noun
 from unskew.nursery.meanings import Clause, Described, Located, Name
 
 # Feminine, but with el and un, as they begin with a stressed a.
@@ -46,6 +47,19 @@ def test_numbers_agree_with_their_noun() -> None:
             assert tokens[at - 1] == ("veintiuna" if gender == "f" else "veintiún"), text
         if tokens[at - 2 : at - 1] == ["y"]:
             assert tokens[at - 1] not in ("uno", "una" if gender == "m" else "un"), text
+
+
+def test_no_unos_under_negation() -> None:
+    bare = 0
+    for meaning, text in said("es"):
+        assert not re.search(r"\bno \w+ un[oa]s\b", text), text
+        if not isinstance(meaning, Clause) or not meaning.negated or not meaning.object:
+            continue
+        thing = meaning.object
+        if thing.determiner == "a" and thing.plural and isinstance(thing.noun, Noun):
+            assert re.search(rf"\bno \w+ {thing.noun.es.plural}\b", text), text
+            bare += 1
+    assert bare > 3
 
 
 def test_contraction() -> None:
