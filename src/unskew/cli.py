@@ -145,9 +145,15 @@ def report(
     from unskew.runs.store import named, shorten
 
     folders = [named(name, runs) for name in (run, *more)]
+    shown = [folder for folder in folders if folder.config.get("kind") != "judge"]
+    if not shown:
+        hint = "the `unskew judge` command that made it shows it again"
+        raise UserError("a run of second opinions has no page", str(folders[0].path), hint)
+    if left_out := [folder.id for folder in folders if folder not in shown]:
+        print(f"left out: {', '.join(left_out)} (second opinions have no page)", file=sys.stderr)
     from unskew.report import page
 
-    print(f"page: {shorten(page.write(folders, out))}")
+    print(f"page: {shorten(page.write(shown, out))}")
     return OK
 
 
