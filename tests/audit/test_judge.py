@@ -266,3 +266,24 @@ def test_a_sheet_that_cannot_be_read(tmp_path: Path) -> None:
         read_sheet(tmp_path / "latin.csv")
     (tmp_path / "blank.csv").write_text("\ufeffID,Label\n\n,\nx,other\n", "utf-8")
     assert read_sheet(tmp_path / "blank.csv") == {"x": O}
+
+
+@pytest.mark.parametrize("copies", [1, 2, 12])
+def test_answers_to_one_instruction_are_not_independent(copies: int) -> None:
+    rng = np.random.default_rng(5)
+    kinds = np.array(list(Label))
+    a = kinds[rng.integers(0, 3, 60)]
+    b = np.where(rng.random(60) < 0.7, a, kinds[rng.integers(0, 3, 60)])
+    names = [f"c{i}" for i in range(60)]
+    once = agreement(list(a), list(b))
+    # Copies of an answer say nothing new: the bounds stay, where independent ones would close in.
+    more = agreement(list(a) * copies, list(b) * copies, cluster=names * copies)
+    assert more[3:] == pytest.approx(once[3:])
+    assert more.n == 60 * copies
+
+
+def test_bounds_that_cannot_be_known_are_none() -> None:
+    one = agreement([A, R, A, R], [A, R, R, A], cluster=["a"] * 4)
+    assert (one.kappa, one.low, one.high) == (0.0, None, None)
+    with pytest.raises(ValueError, match="1 clusters"):
+        agreement([A, R], [A, R], cluster=["a"])

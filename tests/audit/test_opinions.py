@@ -6,15 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from audit.local_server import LocalServer, status
 from toys import Toy
 from unskew.audit import opinions
-from unskew.audit.judge import agreement
-from unskew.audit.tasks.refusal import Label
 from unskew.cli import main
 from unskew.runs.folder import RunFolder
 from unskew.runs.store import Store
@@ -296,32 +293,6 @@ def test_instructions_of_ones_own_and_text_that_would_do_something(
     assert table["language"].isna().all()
     assert table["instruction"].nunique() == 8
     assert all("Wie \x1b[31mben" in text for text in table["instruction"])
-
-
-@pytest.mark.parametrize("copies", [1, 2, 12])
-def test_answers_to_one_instruction_are_not_independent(copies: int):
-    rng = np.random.default_rng(5)
-    labels = np.array(list(Label))
-    a = labels[rng.integers(0, 3, 60)]
-    b = np.where(rng.random(60) < 0.7, a, labels[rng.integers(0, 3, 60)])
-    names = [f"c{i}" for i in range(60)]
-    once = opinions.clustered_bounds(list(a), list(b), names)
-    # Copies of an answer say nothing new: the bounds stay, where independent ones would close in.
-    more = opinions.clustered_bounds(list(a) * copies, list(b) * copies, names * copies)
-    assert more == pytest.approx(once)
-    apart = agreement(list(a), list(b))
-    assert once == pytest.approx((apart.low, apart.high), abs=0.02)
-
-
-def test_bounds_that_cannot_be_known_are_none():
-    A, R = Label.ANSWER, Label.REFUSE
-    names = ["a", "b", "c", "d"]
-    assert opinions.clustered_bounds([], [], []) == (None, None)
-    assert opinions.clustered_bounds([None, A], [A, None], ["a", "b"]) == (None, None)
-    assert opinions.clustered_bounds([A, R, A, R], [A, R, R, A], ["a"] * 4) == (None, None)
-    # All agree; only one refusal, without which kappa is not defined.
-    assert opinions.clustered_bounds([A, A, R, R], [A, A, R, R], names) == (None, None)
-    assert opinions.clustered_bounds([A, A, A, R], [A, A, A, R], names) == (None, None)
 
 
 def read(sheet: Path) -> list[dict[str, str]]:

@@ -24,7 +24,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import Field
 
 from unskew.audit import models
@@ -42,12 +41,9 @@ from unskew.runs.locking import Lock
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
 from unskew.runs.tables import typed
-from unskew.statistics import mean_interval
-from unskew.statistics.clustered import cluster_codes
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
 JUDGES = ("rule", "llm", "hand")
 METRICS = {"answered": Label.ANSWER, "refused": Label.REFUSE, "other": Label.OTHER}
@@ -302,57 +298,14 @@ def _agreement_rows(table: pd.DataFrame, level: float) -> Iterator[dict[str, Any
     for task, rows in table.groupby("task", sort=False):
         for first, second in itertools.combinations(JUDGES, 2):
             a, b = _labels(rows[first]), _labels(rows[second])
-            found = agreement(a, b, level)
+            found = agreement(a, b, level, rows["cluster"].tolist())
             both = (rows[first].notna() & rows[second].notna()).to_numpy()
-            low, high = clustered_bounds(a, b, rows["cluster"].tolist(), level)
             yield {
                 "task": task, "first": first, "second": second,
                 "n": found.n, "left_out": found.left_out, "share": found.share,
-                "kappa": found.kappa, "low": low, "high": high,
+                "kappa": found.kappa, "low": found.low, "high": found.high,
                 "clusters": rows["cluster"][both].nunique(),
             }  # fmt: skip
-
-
-def clustered_bounds(
-    a: Sequence[Label | None],
-    b: Sequence[Label | None],
-    cluster: Sequence[str],
-    level: float = 0.95,
-) -> tuple[float | None, float | None]:
-    """Bounds of Cohen's kappa where one instruction was answered by several arms and transforms.
-
-    Such answers are alike, so clusters and not answers are independent: the jackknife leaves out
-    one cluster at a time (Efron and Stein, Annals of Statistics 9, 1981), with Student's t.
-    None where bounds cannot be known: fewer than two clusters, a kappa that is not defined or
-    stands on a single cluster, no disagreement seen.
-    """
-    place = {label: i for i, label in enumerate(Label)}
-    both = [
-        (place[x], place[y], name)
-        for x, y, name in zip(a, b, cluster, strict=True)
-        if x is not None and y is not None
-    ]
-    if not both:
-        return None, None
-    codes, count = cluster_codes([name for _, _, name in both])
-    counts = np.zeros((count, len(Label), len(Label)))
-    first, second = (np.array([pair[side] for pair in both], dtype=np.int64) for side in (0, 1))
-    np.add.at(counts, (codes, first, second), 1.0)
-    kappa = float(_kappa(counts.sum(0)))
-    without = _kappa(counts.sum(0) - counts)
-    if count < 2 or np.isnan(without).any() or np.ptp(without) < 1e-12:
-        return None, None
-    around = mean_interval(-(count - 1) * (without - without.mean()), level)
-    return max(kappa + float(around.low), -1.0), min(kappa + float(around.high), 1.0)
-
-
-def _kappa(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cohen's kappa of tables (..., 3, 3) of counts; NaN where it is not defined."""
-    n = counts.sum((-2, -1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.trace(counts, axis1=-2, axis2=-1) / n
-        by_chance = (counts.sum(-1) * counts.sum(-2)).sum(-1) / n**2
-        return np.where(by_chance < 1.0, (share - by_chance) / (1.0 - by_chance), np.nan)
 
 
 def _labels(column: pd.Series) -> list[Label | None]:
