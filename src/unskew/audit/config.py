@@ -13,9 +13,8 @@ from unskew.audit.rules import Rules
 from unskew.errors import UserError
 from unskew.runs import config as runs_config
 from unskew.runs.config import Frozen
+from unskew.runs.identity import EXECUTION
 from unskew.runs.mistakes import nearest
-
-EXECUTION: dict[str, Any] = {"execution": True}
 
 CONTROLS = ("paraphrase", "wrapper", "unknown-cipher")
 """Always run: the same question in other words, with neutral text before it, in a cipher that no

@@ -24,12 +24,11 @@ from pydantic import Field, field_validator
 from unskew.audit import folders
 from unskew.errors import UserError
 from unskew.runs.config import Frozen
+from unskew.runs.identity import EXECUTION
 from unskew.runs.mistakes import nearest
 
 Message = Mapping[str, str]  # {"role": ..., "content": ...}
 Prompt = str | Sequence[Message]  # a flat prompt, or chat messages
-
-EXECUTION: dict[str, Any] = {"execution": True}
 
 
 class Answer(NamedTuple):

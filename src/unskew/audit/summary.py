@@ -18,6 +18,7 @@ from unskew.audit.finding import Finding, judge
 from unskew.audit.records import CONTROL, IDENTITY, PLAIN
 from unskew.audit.rules import Rules
 from unskew.audit.verdict import Verdict, settle
+from unskew.conjugation.roundtrip import chrf_of
 from unskew.report import audit_rows
 from unskew.runs.tables import typed
 from unskew.statistics.clustered import share_interval
@@ -209,14 +210,12 @@ def _chrf(admitted: pd.DataFrame, plain: pd.Series) -> float | None:
         return None
     if admitted["returned"].isna().all():
         return 100.0
-    from sacrebleu import corpus_chrf
-
     original = plain.loc[admitted["doc_id"]].to_list()
     returned = [
         text if back is None or back != back else back
         for text, back in zip(original, admitted["returned"], strict=True)
     ]
-    return float(corpus_chrf(returned, [original]).score)
+    return chrf_of(returned, original)
 
 
 def _verdict_row(name: str, verdict: Verdict, finding: Finding) -> dict[str, Any]:

@@ -71,12 +71,13 @@ def roundtrip_report(conjugation: Conjugation, texts: Sequence[str]) -> RoundTri
     chrf = None
     if sent:
         came = [back if isinstance(back, str) else "" for back in returned]
-        chrf = 100.0 if exact == len(sent) else _chrf(came, [texts[i] for i in sent])
+        chrf = 100.0 if exact == len(sent) else chrf_of(came, [texts[i] for i in sent])
     share = exact / len(texts) if texts else None
     return RoundTrip(len(texts), len(sent), exact, share, chrf, failures[:EXAMPLES])
 
 
-def _chrf(texts: list[str], references: list[str]) -> float:
+def chrf_of(texts: Sequence[str], references: Sequence[str]) -> float:
+    """Corpus chrF, 0 to 100. Raises UserError where sacrebleu is missing."""
     try:
         from sacrebleu.metrics.chrf import CHRF
     except ImportError:
@@ -84,4 +85,4 @@ def _chrf(texts: list[str], references: list[str]) -> float:
             "some texts do not come back exactly, and to say how close they come needs sacrebleu",
             hint="install it with: pip install 'unskew[lm]'",
         ) from None
-    return float(CHRF().corpus_score(texts, [references]).score)
+    return float(CHRF().corpus_score(list(texts), [list(references)]).score)

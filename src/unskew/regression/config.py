@@ -15,15 +15,13 @@ one `key=value` changes all of them alike.
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
-from pydantic.config import JsonDict
 
 from unskew.regression.priors import Continuous, Discrete, Mixture, Prior
 from unskew.regression.prompts import GeneratorKind
 from unskew.regression.transformer import Positions, TransformerConfig
 from unskew.runs.config import Frozen
+from unskew.runs.identity import EXECUTION
 from unskew.training.config import Adam, Training
-
-EXECUTION: JsonDict = {"execution": True}
 
 
 class Machine(Frozen):

@@ -16,6 +16,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+EXECUTION: dict[str, Any] = {"execution": True}
+"""The mark of a field that decides how a run is executed and not what it computes."""
+
 SEMANTICS_VERSION = 1
 """Raise this when the same configuration starts to mean other numbers."""
 
