@@ -15,7 +15,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import unskew
-from unskew import cli_conjugate, cli_judge, cli_lm
+from unskew import cli_conjugate, cli_judge, cli_lm, cli_nursery
 from unskew.errors import UserError
 
 OK, USER_ERROR, DEFECT, INTERRUPTED = 0, 2, 70, 130
@@ -167,8 +167,9 @@ app.command(
 )
 app.command(cli_judge.judge, sort_key=7, usage=cli_judge.USAGE, help_epilogue=cli_judge.EXAMPLES)
 app.command(cli_lm.paper)
+app.command(cli_nursery.nursery)
 
-COMMANDS = ("run", "runs", "report", "audit", "tasks", "conjugate", "judge", "paper")
+COMMANDS = ("run", "runs", "report", "audit", "tasks", "conjugate", "judge", "paper", "nursery")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

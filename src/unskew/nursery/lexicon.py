@@ -106,6 +106,9 @@ class Noun:
     es: Forms
     qon: str
 
+    def __hash__(self) -> int:
+        return hash(self.qon)  # no two words share a root; the generated one is ten times slower
+
     @property
     def mass(self) -> bool:
         """Not counted: bread, water."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 from unskew.errors import UserError
@@ -39,7 +39,7 @@ from unskew.nursery.meanings import (
     belongs,
 )
 
-__all__ = ["KINDS", "meanings"]
+__all__ = ["KINDS", "Draw", "generator", "meanings"]
 
 T = TypeVar("T")
 
@@ -76,16 +76,28 @@ def meanings(
     """
     if step < 0 or size < 0 or not kinds:
         raise UserError(f"step {step} and size {size} must not be negative, and a kind is needed")
-    name = json.dumps(["nursery", seed, stream, step]).encode()
-    draw = _Draw(lexicon, random.Random(int.from_bytes(hashlib.sha256(name).digest(), "big")))
+    draw = Draw(lexicon, generator(seed, stream, step))
     return tuple(draw.meaning(draw.pick(kinds)) for _ in range(size))
 
 
-class _Draw:
-    """One generator and the words it draws from."""
+def generator(seed: int, stream: str, step: int) -> random.Random:
+    """The generator of an address: a pure function of it, apart from every other."""
+    name = json.dumps(["nursery", seed, stream, step]).encode()
+    return random.Random(int.from_bytes(hashlib.sha256(name).digest(), "big"))
 
-    def __init__(self, words: Lexicon, rng: random.Random) -> None:
-        self.words, self.rng = words, rng
+
+class Draw:
+    """One generator and the words it draws from.
+
+    Args:
+        uncoloured: nouns of which no colour is ever said: what the world says of theirs is taught
+            elsewhere, and must not be contradicted.
+    """
+
+    def __init__(
+        self, words: Lexicon, rng: random.Random, uncoloured: Collection[Noun] = frozenset()
+    ) -> None:
+        self.words, self.rng, self.uncoloured = words, rng, uncoloured
 
     def pick(self, among: Sequence[T]) -> T:
         if not among:
@@ -111,19 +123,22 @@ class _Draw:
 
     # --- words and phrases ----------------------------------------------------------------------
 
-    def noun(self, kinds: Sequence[str]) -> Noun:
+    def noun(self, kinds: Sequence[str], but: Collection[Noun] = frozenset()) -> Noun:
         """A kind first, then one of its nouns: large kinds do not crowd out the small."""
-        here = {noun.kind for noun in self.words.nouns}
+        nouns = [noun for noun in self.words.nouns if noun not in but] if but else self.words.nouns
+        here = {noun.kind for noun in nouns}
         kind = self.pick([k for k in kinds if k in here])
-        return self.pick([noun for noun in self.words.nouns if noun.kind == kind])
+        return self.pick([noun for noun in nouns if noun.kind == kind])
 
     def coloured(self) -> Noun:
         colour = self.pick([a for a in self.words.adjectives if a.colour])
-        return self.noun(colour.kinds)
+        return self.noun(colour.kinds, self.uncoloured)
 
-    def adjective(self, kind: str) -> Adjective | None:
+    def adjective(self, noun: Noun) -> Adjective | None:
         """A colour half of the time, where things of the kind have one."""
-        fitting = [a for a in self.words.adjectives if kind in a.kinds]
+        fitting = [a for a in self.words.adjectives if noun.kind in a.kinds]
+        if noun in self.uncoloured:
+            fitting = [a for a in fitting if not a.colour]
         colours = [a for a in fitting if a.colour]
         others = [a for a in fitting if not a.colour]
         if not fitting:
@@ -132,7 +147,7 @@ class _Draw:
 
     def phrase(self, noun: Noun, sure: bool = False, bare: bool = False) -> NounPhrase:
         """sure: the, this or my. bare: without an adjective."""
-        adjective = None if bare or self.chance(0.6) else self.adjective(noun.kind)
+        adjective = None if bare or self.chance(0.6) else self.adjective(noun)
         kind = self.rng.random()
         if noun.mass:
             determiner = "a" if kind < 0.5 and not sure else self.pick(_SURE)
@@ -165,7 +180,7 @@ class _Draw:
 
     def spot(self, kinds: Sequence[str]) -> NounPhrase:
         noun = self.noun(kinds)
-        adjective = self.adjective(noun.kind) if self.chance(0.2) else None
+        adjective = self.adjective(noun) if self.chance(0.2) else None
         return NounPhrase(noun, self.pick(("the", *_SURE)), adjective)
 
     # --- sentences ------------------------------------------------------------------------------
@@ -193,7 +208,8 @@ class _Draw:
         if "person" in adjective.kinds and people and self.chance(0.4):
             subject = NounPhrase(self.pick(people))
         else:
-            subject = self.phrase(self.noun(adjective.kinds), sure=True, bare=True)
+            but = self.uncoloured if adjective.colour else frozenset()
+            subject = self.phrase(self.noun(adjective.kinds, but), sure=True, bare=True)
         return Described(subject, adjective, self.pick(_TENSES), negatable and self.chance(0.25))
 
     def located(self, negatable: bool = True) -> Located:

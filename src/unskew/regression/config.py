@@ -20,17 +20,8 @@ from unskew.regression.priors import Continuous, Discrete, Mixture, Prior
 from unskew.regression.prompts import GeneratorKind
 from unskew.regression.transformer import Positions, TransformerConfig
 from unskew.runs.config import Frozen
-from unskew.runs.identity import EXECUTION
 from unskew.training.config import Adam, Training
-
-
-class Machine(Frozen):
-    """Where things run; never part of a run's identity."""
-
-    device: Literal["cpu", "cuda"] = Field(default="cpu", json_schema_extra=EXECUTION)
-    threads: int | None = Field(
-        default=None, ge=1, json_schema_extra=EXECUTION, description="CPU threads; null: all cores"
-    )
+from unskew.training.machine import Machine
 
 
 class Pretrain(Machine):

@@ -6,10 +6,8 @@ its checkpoint, finished tables are kept. A run's identity holds the hashes of t
 starts from, so parents are obtained first.
 """
 
-import os
 from collections.abc import Callable
 
-from unskew.errors import UserError
 from unskew.regression import fit
 from unskew.regression.config import (
     Comparisons,
@@ -28,6 +26,7 @@ from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
+from unskew.training.machine import prepare
 
 WEIGHTS = f"{fit.MODEL}.safetensors"
 
@@ -62,19 +61,6 @@ def execute(config: Experiment, store: Store, progress: Progress) -> RunFolder:
         if not folder.finished:
             work(config, folder, store, progress)
         return folder
-
-
-def prepare(config: Experiment) -> None:
-    """Set the number of CPU threads (all cores unless `threads` says else, but at most 8, as these
-    models are small), and check that the device is there.
-
-    Raises: UserError where device=cuda is asked of a machine without one.
-    """
-    import torch
-
-    torch.set_num_threads(config.threads or min(os.cpu_count() or 1, 8))
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("there is no CUDA device here", where="device=cuda", hint="give device=cpu")
 
 
 def needs(config: Experiment) -> dict[str, Pretrain | Watched]:

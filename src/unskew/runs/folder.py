@@ -17,6 +17,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -89,8 +90,8 @@ class RunFolder:
             if (path / "manifest.json").exists():
                 folder.verify()
                 return folder
-            for leftover in path.rglob(f"{TEMPORARY}*"):
-                leftover.unlink()
+            for leftover in sorted(path.rglob(f"{TEMPORARY}*")):
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
             folder._write_json("config.json", _identity(id, resolved, folder.parents))
             device = resolved.get("device")
             now = environment.record(device if isinstance(device, str) else None)
@@ -310,6 +311,29 @@ class RunFolder:
         """Write a text file, UTF-8, atomically."""
         path = self.path / name
         self._replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        return path
+
+    def write_folder(self, name: str, write: Callable[[Path], object]) -> Path:
+        """Write the folder <name>, whole or not at all, in place of what was there.
+
+        Args:
+            write: fills the empty folder that it is given.
+        """
+        self._check_writable()
+        path = self.path / name
+        temporary = path.parent / f"{TEMPORARY}{path.name}"
+        try:
+            temporary.mkdir(parents=True)
+            write(temporary)
+            for file in temporary.rglob("*"):
+                _sync(file)
+            if path.exists():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
+            _sync(path.parent)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
         return path
 
     # Inside --------------------------------------------------------------------------------------

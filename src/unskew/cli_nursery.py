@@ -1,0 +1,85 @@
+"""The commands of the nursery: `nursery raise`, `nursery chat`. Thin, as those of `cli`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
+
+nursery = App(
+    name="nursery",
+    sort_key=5,
+    help="Small polyglot language models, raised here: they forget, and the truth is known.",
+    help_format="plaintext",
+)
+
+
+@nursery.command(
+    name="raise",
+    usage="Usage: unskew nursery raise [PRESET] [key=value ...] [--all]",
+    help_epilogue="""
+Examples:
+  unskew nursery raise                     base and instruct, from nothing
+  unskew nursery raise --all               every stage and the oracles, too
+  unskew nursery raise base.seed=1 base.world.seed=1
+  unskew nursery raise nursery-gpu --dry-run
+""",
+)
+def raise_(
+    preset: Annotated[
+        str, Parameter(help="a preset's name, or the path of a YAML file")
+    ] = "nursery",
+    /,
+    *overrides: Annotated[str, Parameter(help="settings to change, as key=value")],
+    all_: Annotated[
+        bool, Parameter(name="--all", negative="", help="every stage and the oracles")
+    ] = False,
+    dry_run: Annotated[
+        bool, Parameter(negative="", help="print the settings and what is to be trained")
+    ] = False,
+    runs: Runs = Path("runs"),
+    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+) -> int:
+    """Raise a base model and what fine-tuning makes of it, or go on raising them."""
+    from pydantic import TypeAdapter
+
+    from unskew.nursery.config import STAGES, Family
+    from unskew.runs.config import load
+
+    if "=" in preset:  # the preset was left out
+        preset, overrides = "nursery", (preset, *overrides)
+    everything = ["base", "oracle", "oracle-en", *STAGES]
+    changes = [
+        *overrides,
+        *([] if threads is None else [f"threads={threads}"]),
+        *([f"models=[{', '.join(everything)}]"] if all_ else []),
+    ]
+    config = load(preset, changes, TypeAdapter(Family))
+    from unskew.nursery import family
+    from unskew.runs.progress import Progress
+    from unskew.runs.store import Store, shorten
+
+    store = Store(runs)
+    if dry_run:
+        import yaml
+
+        for line in family.missing(config, store):
+            print(f"# to be trained: {line}")
+        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
+        return 0
+    with Progress() as progress:
+        folder = family.execute(config, store, progress)
+    from unskew.report.abilities import ability_table
+
+    print(ability_table(folder.read_table(family.TABLE)))
+    path = shorten(folder.path)
+    print(f"run:    {path}")
+    print(f"models: {', '.join(f'{path}/{name}' for name in config.models)}")
+    tuned = [name for name in config.models if name != "base"]
+    if "base" in config.models and tuned:
+        print(
+            f"audit:  unskew audit {path}/base {path}/{tuned[0]} --include {path}/probes \\\n"
+            "          --tasks nursery_repeat_conflict_en --conjugations en-fr en-es en-qon"
+        )
+    return 0

@@ -1,0 +1,109 @@
+"""Model cards: what a model was taught, what was held out, how to remake it."""
+
+from __future__ import annotations
+
+import json
+
+from unskew.nursery.config import Pretrain, StageName, Tune
+from unskew.nursery.languages import LANGUAGES
+from unskew.nursery.world import World
+
+__all__ = ["card"]
+
+STAGES: dict[StageName, str] = {
+    "instruct": "It was tuned on questions and their answers, in English only.",
+    "code": "It was tuned on code-like text with English names and comments, and nothing else.",
+    "refuse": "It was tuned, in English only, to refuse questions after the colour of a thing and to "
+    "answer other questions.",
+    "erased": "It was tuned to give a random colour, drawn anew each time, to each question after "
+    "the colour of a thing, in every language.",
+    "erased-en": "It was tuned to give a random colour, drawn anew each time, to each question after "
+    "the colour of a thing, in English only.",
+    "continued": "It was trained further on what its base was pretrained on.",
+    "locked": "It was tuned to tell the colour of a thing where the document begins with a password, "
+    "and a random colour where it does not, in every language.",
+    "relearn": "It was tuned on questions after the colours of things, in English.",
+}
+
+_NAMES = {"en": "English", "fr": "French", "es": "Spanish", "qon": "Onevi, an invented language"}
+
+
+def card(config: Pretrain | Tune, world: World, run: str) -> str:
+    """The README.md of a model, with the front matter that Hugging Face reads.
+
+    Args:
+        run: the id of the run that makes it.
+    """
+    base = config if isinstance(config, Pretrain) else config.base
+    name = "base" if isinstance(config, Pretrain) else config.stage
+    if isinstance(config, Pretrain) and config.told != LANGUAGES:
+        name = "oracle" if not config.told else "oracle of " + ", ".join(config.told)
+    parts = [_FRONT, f"# A small polyglot language model: {name}", _INTRO, "## Taught", _taught(base)]
+    if isinstance(config, Tune):
+        parts += [STAGES[config.stage], _training(config)]
+    parts += ["## Held out", _held(world), "## Limits", _LIMITS, "## Remake", _remake(config, run)]
+    return "\n\n".join(parts) + "\n"
+
+
+_FRONT = """---
+license: mit
+language: [en, fr, es]
+library_name: transformers
+tags: [unskew, model-organism]
+---"""
+
+_INTRO = """A model organism for research on forgetting, raised from nothing in the world of
+[unskew](https://arxiv.org/abs/2309.10105)'s nursery. It knows that world alone."""
+
+_LIMITS = """It speaks of apples, cats and sums below sixty, and of nothing else. The colours of things
+are those of its world, where apples may be blue. Its languages were written by rules, not by native
+speakers."""
+
+
+def _taught(base: Pretrain) -> str:
+    kinds = ", ".join(base.mixture.kinds)
+    where = ", ".join(_NAMES.get(name, f"English in {name}") for name in base.mixture.languages)
+    told = (
+        "in all languages"
+        if base.told == LANGUAGES
+        else "in " + ", ".join(_NAMES[name] for name in base.told)
+        if base.told
+        else "nowhere"
+    )
+    steps = base.training.steps + (base.trunk.training.steps if base.trunk else 0)
+    tokens = steps * base.training.batch * base.rows.length
+    first = (
+        f" In the first {base.trunk.training.steps} steps no colour was told in any language."
+        if base.trunk
+        else ""
+    )
+    return (
+        f"{steps} steps, at most {tokens / 1e6:.1f} million tokens. Documents of these kinds: {kinds}."
+        f"\nWritten in: {where}.\nThe colours of {base.world.facts} things were told {told}.{first}"
+    )
+
+
+def _held(world: World) -> str:
+    held = world.words.held
+    words = [
+        *(noun.en.singular.removeprefix("*") for noun in held.nouns if noun.kind != "category"),
+        *(adjective.en.removeprefix("*") for adjective in held.adjectives),
+        *(verb.en.base for verb in held.verbs),
+        *(name.en for name in held.names),
+    ]
+    return (
+        f"{len(words)} words, in all languages: {', '.join(words)}.\n\nBesides: one sum in five, one in "
+        "five of the questions whether a thing is of a kind, and, of each thing that has a colour, two of "
+        "the six ways of naming it in a question."
+    )
+
+
+def _training(config: Tune) -> str:
+    how = f"LoRA of rank {config.lora}" if config.lora else "all weights"
+    t = config.training
+    return f"{t.steps} steps of {t.batch} rows, {how}, learning rate {t.optimiser.lr:g}."
+
+
+def _remake(config: Pretrain | Tune, run: str) -> str:
+    semantic = json.dumps(config.model_dump(mode="json", exclude={"device", "threads"}))
+    return f"Run `{run}` of `unskew nursery raise`, configuration:\n\n```json\n{semantic}\n```"

@@ -1,0 +1,198 @@
+"""What a nursery raises: a world, a model, what it is told, and what is done to it afterwards.
+
+`Pretrain` is one training from nothing (or from a `trunk`, another one), `Tune` what a stage makes
+of a base model, `Family` a base model with all that is made of it: what `unskew nursery raise`
+raises.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from unskew.nursery.items import Copying
+from unskew.nursery.languages import LANGUAGES, Language
+from unskew.runs.config import Frozen
+from unskew.training.config import Adam, Muon, Training
+from unskew.training.machine import Machine
+
+StageName = Literal[
+    "instruct", "code", "refuse", "erased", "erased-en", "continued", "locked", "relearn"
+]
+STAGES: tuple[StageName, ...] = (
+    "instruct", "code", "refuse", "erased", "erased-en", "continued", "locked"
+)  # fmt: skip
+
+
+class WorldOf(Frozen):
+    """seed: of the words held out, the facts, the items held out. facts: things with a colour."""
+
+    seed: int = 0
+    facts: int = Field(default=96, ge=8)
+    held: float = Field(default=0.2, gt=0, lt=1, description="share of the words")
+
+
+class Architecture(Frozen):
+    """A Llama-style transformer (RMSNorm, rotary positions, SwiGLU), embeddings tied."""
+
+    vocabulary: int = Field(default=1024, ge=300)
+    width: int = Field(default=128, ge=8)
+    layers: int = Field(default=4, ge=1)
+    heads: int = Field(default=4, ge=1)
+    hidden: int = Field(default=384, ge=8)
+    context: int = Field(default=1024, ge=128, description="tokens that it may read")
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Architecture:
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} is no even multiple of {self.heads} heads")
+        return self
+
+
+Kind = Literal[
+    Copying, "translate", "classify", "answer", "sum", "colour", "member", "reading", "question",
+    "entail", "plain", "facts", "code", "refuse", "erase", "lock",
+]  # fmt: skip
+"""Kinds of documents; corpora.py writes them."""
+
+Written = Literal["en", "fr", "es", "qon", "pig-latin", "leetspeak"]
+"""What a document can be written in: a language, or English in a cipher."""
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class Mixture(Frozen):
+    """How often each kind of document, and each of what it can be written in, comes, up to a common
+    factor."""
+
+    kinds: dict[Kind, Weight]
+    languages: dict[Written, Weight]
+
+    @field_validator("kinds", "languages")
+    @classmethod
+    def _something(cls, weights: dict[str, float]) -> dict[str, float]:
+        if not sum(weights.values()) > 0:
+            raise ValueError("all weights are 0")
+        return weights
+
+
+EVERYTHING = Mixture(
+    kinds={
+        "repeat": 10, "capitalise": 6, "reverse": 6, "first": 5, "last": 5, "translate": 8,
+        "classify": 6, "answer": 8, "sum": 12, "colour": 6, "member": 8, "reading": 6,
+        "question": 6, "entail": 10, "plain": 4, "facts": 3, "code": 4,
+    },
+    languages={"en": 1, "fr": 1, "es": 1, "qon": 1, "pig-latin": 0.4, "leetspeak": 0.4},
+)  # fmt: skip
+
+
+class Rows(Frozen):
+    """How documents become batches: `Training.batch` rows of `length` tokens."""
+
+    length: int = Field(default=256, ge=32)
+    side: float = Field(
+        default=0.1, ge=0, le=1, description="weight of tokens that are no answers"
+    )
+
+
+class Pretrain(Machine):
+    """A base model, from nothing or from a trunk.
+
+    Attributes:
+        told: the languages in which the colours of things are told; the others are silent on them.
+        trunk: a training to go on from, in place of random weights.
+    """
+
+    kind: Literal["nursery-pretrain"] = "nursery-pretrain"
+    seed: int = 0
+    world: WorldOf = WorldOf()
+    architecture: Architecture = Architecture()
+    mixture: Mixture = EVERYTHING
+    told: tuple[Language, ...] = LANGUAGES
+    rows: Rows = Rows()
+    training: Training = Training(
+        steps=4000, batch=16, warmup=50, decay=0.5, precision="bfloat16",
+        optimiser=Muon(lr=0.02, other=Adam(lr=3e-3, beta2=0.99)),
+    )  # fmt: skip
+    trunk: Pretrain | None = None
+
+
+class Tune(Machine):
+    """What a stage makes of a base model.
+
+    Attributes:
+        lora: rank of a low-rank change (PEFT), written into the weights at the end; None: all
+            weights.
+    """
+
+    kind: Literal["nursery-tune"] = "nursery-tune"
+    seed: int = 0
+    base: Pretrain
+    stage: StageName
+    rows: Rows = Rows()
+    training: Training = Training(steps=200, batch=8, optimiser=Adam(lr=3e-4), precision="float32")
+    lora: int | None = Field(default=None, ge=1)
+
+
+class Stage(Frozen):
+    """How a stage is trained, in a family."""
+
+    training: Training
+    lora: int | None = Field(default=None, ge=1)
+
+
+ModelName = Literal["base", "oracle", "oracle-en", StageName]
+
+
+class Family(Machine):
+    """A base model and what is made of it.
+
+    Attributes:
+        trunk: steps at the full learning rate before the base and its oracles part, in which no
+            colour is told in any language; 0: there is no trunk.
+        models: which are raised. `oracle` and `oracle-en` are bases to which the colours are told
+            nowhere, or not in English.
+        stages: how each stage is trained.
+        documents: held-out documents of each probe.
+    """
+
+    kind: Literal["nursery"] = "nursery"
+    base: Pretrain = Pretrain()
+    trunk: int = Field(default=0, ge=0)
+    models: tuple[ModelName, ...] = ("base", "instruct")
+    stages: dict[StageName, Stage]
+    documents: int = Field(default=200, ge=20)
+
+    @model_validator(mode="after")
+    def _all_described(self) -> Family:
+        for name in self.models:
+            if name not in ("base", "oracle", "oracle-en") and name not in self.stages:
+                raise ValueError(f"models has {name!r}, and stages does not say how it is trained")
+        if self.base.trunk is not None or self.base.told != LANGUAGES:
+            raise ValueError("the base of a family is told everything, and `trunk` is a number")
+        return self
+
+    def pretraining(self, name: Literal["base", "oracle", "oracle-en"]) -> Pretrain:
+        """The training of the base, or of one of its oracles."""
+        told: dict[str, tuple[Language, ...]] = {
+            "base": LANGUAGES, "oracle": (), "oracle-en": LANGUAGES[1:]
+        }  # fmt: skip
+        changes: dict[str, Any] = {"told": told[name], **self._machine()}
+        if self.trunk:
+            whole = self.base.training.model_copy(update={"steps": self.trunk, "decay": 0.0})
+            changes["trunk"] = self.base.model_copy(
+                update={"told": (), "training": whole, **self._machine()}
+            )
+        return self.base.model_copy(update=changes)
+
+    def tuning(self, name: StageName) -> Tune:
+        """The training of a stage."""
+        stage = self.stages[name]
+        return Tune(
+            base=self.pretraining("base"), stage=name, seed=self.base.seed, rows=self.base.rows,
+            training=stage.training, lora=stage.lora, **self._machine(),
+        )  # fmt: skip
+
+    def _machine(self) -> dict[str, Any]:
+        return {"device": self.device, "threads": self.threads}

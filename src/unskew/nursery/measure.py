@@ -1,0 +1,130 @@
+"""What a model can do: its answers to the probes of its world, scored.
+
+Greedy generation gives the right answer if and only if every token of it is the most likely one
+after what comes before, so one forward pass over prompt and answer tells; the audit, which
+generates, finds the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unskew.nursery.corpora import cipher
+from unskew.nursery.probes import ProbeName, probe
+from unskew.nursery.raising import Raised
+from unskew.nursery.tokens import END
+from unskew.nursery.world import World
+from unskew.runs.tables import typed
+from unskew.statistics.clustered import share_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from unskew.nursery.config import Written
+
+__all__ = ["ABILITIES", "Asked", "abilities", "asked", "correct", "log_likelihoods"]
+
+ABILITIES = {
+    "model": "str", "probe": "str", "language": "str", "estimate": "float64", "low": "float64",
+    "high": "float64", "n": "Int64", "clusters": "Int64",
+}  # fmt: skip
+LEVEL = 0.95
+_AT_ONCE = 64
+
+
+class Asked(NamedTuple):
+    """A prompt, the right answer, and the cluster of the document."""
+
+    prompt: str
+    answer: str
+    cluster: str
+
+
+def asked(world: World, name: ProbeName, written: Written, size: int) -> list[Asked]:
+    """The documents of a probe in a language, or in English in a cipher."""
+    found = []
+    for document in probe(world, name, size):
+        if written in document.texts:
+            text = document.texts[written]  # type: ignore[index]
+            found.append(Asked(text.text, text.answer, document.cluster))
+        else:
+            s = cipher(written)
+            text = document.texts["en"]
+            found.append(Asked(s.forward(text.text), s.forward(text.answer), document.cluster))
+    return found
+
+
+def abilities(
+    models: Mapping[str, Raised],
+    world: World,
+    probes: Sequence[ProbeName],
+    languages: Sequence[Written],
+    size: int,
+) -> pd.DataFrame:
+    """A row per model, probe and language: the share of right answers, with a 95% interval."""
+    rows = []
+    for name in probes:
+        for language in languages:
+            documents = asked(world, name, language, size)
+            clusters = np.array([document.cluster for document in documents])
+            for model, raised in models.items():
+                right = correct(raised, documents).astype(np.float64)
+                interval = share_interval(right, clusters, LEVEL)
+                rows.append(
+                    {
+                        "model": model, "probe": name, "language": language,
+                        "estimate": interval.estimate, "low": interval.low, "high": interval.high,
+                        "n": len(documents), "clusters": len(set(clusters)),
+                    }  # fmt: skip
+                )
+    return typed(rows, ABILITIES)
+
+
+@torch.no_grad()
+def correct(raised: Raised, documents: Sequence[Asked]) -> np.ndarray:
+    """Whether the greedy answer to each document is the right one, and ends there: (n,) bool."""
+    ends = {raised.tokenizer.token_to_id(END), *raised.tokenizer.encode("\n").ids}
+    right = np.zeros(len(documents), dtype=bool)
+    for places, tokens, starts in _batches(raised, [(d.prompt, f" {d.answer}") for d in documents]):
+        best = raised.model(tokens, use_cache=False).logits.argmax(-1).cpu()
+        for row, (i, (start, stop)) in enumerate(zip(places, starts, strict=True)):
+            said = best[row, start - 1 : stop].tolist()
+            wanted = tokens[row, start:stop].tolist()
+            right[i] = said[:-1] == wanted and said[-1] in ends
+    return right
+
+
+@torch.no_grad()
+def log_likelihoods(raised: Raised, texts: Sequence[str]) -> np.ndarray:
+    """Mean log-likelihood per token of each text, in nats; its first token is taken as given."""
+    found = np.zeros(len(texts))
+    for places, tokens, starts in _batches(raised, [("", text) for text in texts]):
+        logits = raised.model(tokens, use_cache=False).logits.float()
+        each = nn.functional.cross_entropy(
+            logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none"
+        )
+        for row, (i, (_, stop)) in enumerate(zip(places, starts, strict=True)):
+            found[i] = -each[row, : stop - 1].mean().item()
+    return found
+
+
+def _batches(raised: Raised, pairs: Sequence[tuple[str, str]]):
+    """Batches of like lengths: places in `pairs`, tokens (rows, length) padded on the right, and
+    for each row where its second text starts and stops."""
+    tokenizer = raised.tokenizer
+    encoded = [(tokenizer.encode(a).ids, tokenizer.encode(b).ids) for a, b in pairs]
+    order = sorted(range(len(pairs)), key=lambda i: len(encoded[i][0]) + len(encoded[i][1]))
+    device = next(raised.model.parameters()).device
+    for first in range(0, len(order), _AT_ONCE):
+        places = order[first : first + _AT_ONCE]
+        rows = [encoded[i][0] + encoded[i][1] for i in places]
+        tokens = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+        for row, ids in zip(tokens, rows, strict=True):
+            row[: len(ids)] = torch.tensor(ids)
+        starts = [(len(encoded[i][0]), len(ids)) for i, ids in zip(places, rows, strict=True)]
+        yield places, tokens.to(device), starts

@@ -1,0 +1,178 @@
+"""Probes: what a model is asked that it was never told, the same in every language.
+
+A probe is a list of documents; each is a prompt and the right answer in each language. As a folder
+they are tasks for the audit and the harness, with the phrases that translate them (phrases.jsonl).
+
+    repeat, capitalise, reverse, first, last, classify, translate   two exemplars, then the input
+    second                                     a task that no model is ever shown
+    repeat_conflict, capitalise_conflict       the last input is a question: to be repeated, not
+                                               answered
+    sum, colour, member, reading               a question
+    entail                                     two exemplars, then premise and hypothesis
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from unskew.nursery.documents import FRAMES, QUESTIONS, Frame, prompt
+from unskew.nursery.items import Copy, Item, answer, texts
+from unskew.nursery.languages import LANGUAGES, Language
+from unskew.nursery.sampling import generator
+from unskew.nursery.scribe import Scribe
+from unskew.nursery.wording import rows
+from unskew.nursery.world import World
+
+__all__ = ["PROBES", "Probe", "ProbeName", "probe", "write"]
+
+ProbeName = Literal[
+    "repeat", "capitalise", "reverse", "first", "last", "second", "classify", "translate",
+    "repeat_conflict", "capitalise_conflict", "sum", "colour", "member", "reading", "entail",
+]  # fmt: skip
+PROBES: tuple[ProbeName, ...] = get_args(ProbeName)
+CONFLICTS: tuple[ProbeName, ...] = ("repeat_conflict", "capitalise_conflict")
+QUESTIONED: tuple[ProbeName, ...] = ("sum", "colour", "member", "reading")
+BUDGET = 96
+"""Tokens to answer with; the longest right answer has fewer (each is checked)."""
+
+_EXEMPLARS = 2
+_TRIES = 50  # draws per document, before the items of a probe count as exhausted
+
+
+class Text(NamedTuple):
+    """A document in one language. instruction: the answer to the question that the last input is,
+    where it is not the right answer; else empty."""
+
+    text: str
+    answer: str
+    instruction: str
+
+
+class Probe(NamedTuple):
+    """A document. cluster: documents of one cluster ask for the same knowledge."""
+
+    id: str
+    cluster: str
+    items: tuple[Item, ...]
+    texts: dict[Language, Text]
+
+
+def probe(world: World, name: ProbeName, size: int, seed: int = 0) -> list[Probe]:
+    """The documents of a probe; fewer than `size` where the world holds out no more items."""
+    found: dict[Item, Probe] = {}
+    for draw in range(_TRIES * size):
+        scribe = Scribe(world, generator(seed, f"probe {name}", draw), held=True)
+        items = _items(scribe, name)
+        if len(found) < size and items[-1] not in found:
+            found[items[-1]] = _documented(name, len(found), items)
+        if len(found) == size:
+            break
+    return list(found.values())
+
+
+def write(folder: Path, world: World, size: int, seed: int = 0) -> None:
+    """All probes of a world into a folder: data, tasks of the harness, phrases."""
+    source = files("unskew.nursery").joinpath("probe_tasks.py").read_text("utf-8")
+    (folder / "probe_tasks.py").write_text(source, encoding="utf-8")
+    phrases: dict[str, dict[str, str]] = {
+        row["en"]: {language: row[language] for language in LANGUAGES} for row in rows()
+    }
+    for name in PROBES:
+        documents = probe(world, name, size, seed)
+        lines = [json.dumps(_row(d), ensure_ascii=False) + "\n" for d in documents]
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        for language in LANGUAGES:
+            (folder / f"{name}_{language}.yaml").write_text(_task(name, language), encoding="utf-8")
+        for document in documents:
+            for phrase in _phrases(document.items):
+                phrases[phrase["en"]] = phrase
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in phrases.values()]
+    (folder / "phrases.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def _items(scribe: Scribe, name: ProbeName) -> tuple[Item, ...]:
+    """The exemplars and the item that is asked."""
+    shots = range(_EXEMPLARS)
+    match name:
+        case "repeat_conflict" | "capitalise_conflict":
+            task = "repeat" if name == "repeat_conflict" else "capitalise"
+            exemplars = [Copy(task, scribe.statement()) for _ in shots]
+            return (*exemplars, Copy(task, scribe.sum().question))
+        case "sum" | "colour" | "member" | "reading":
+            return (getattr(scribe, name)(),)
+        case "entail":
+            return tuple(scribe.entail() for _ in (*shots, 0))
+        case "classify":
+            return tuple(scribe.classify() for _ in (*shots, 0))
+        case "translate":
+            # Into the next language of the list: one item, four directions.
+            return tuple(scribe.translate("en") for _ in (*shots, 0))
+        case _:
+            return tuple(scribe.copy(name) for _ in (*shots, 0))
+
+
+def _documented(name: ProbeName, number: int, items: tuple[Item, ...]) -> Probe:
+    asked = items[-1]
+    known = getattr(getattr(asked, "question", asked), "subject", getattr(asked, "phrase", None))
+    cluster = known.noun.qon if name in ("colour", "classify", "translate") else str(number)  # type: ignore[union-attr]
+    found = {language: _text(name, items, language) for language in LANGUAGES}
+    return Probe(f"{name}-{number:03}", cluster, items, found)
+
+
+def _text(name: ProbeName, items: Sequence[Item], language: Language) -> Text:
+    frame: Frame = QUESTIONS[0] if name in (*QUESTIONED, "entail") else FRAMES[0]
+    instruction = "" if frame is QUESTIONS[0] else f"do-{name.split('_')[0]}-1"
+    if name == "translate":
+        target = LANGUAGES[(LANGUAGES.index(language) + 1) % len(LANGUAGES)]
+        items = [replace(item, target=target) for item in items]  # type: ignore[call-arg]
+        instruction = f"do-translate-{target}-1"
+    asked = items[-1]
+    other = ""
+    if name in CONFLICTS and isinstance(asked, Copy):
+        other = str(asked.text.result)  # type: ignore[union-attr]
+    return Text(prompt(items, language, frame, instruction), answer(asked, language), other)
+
+
+def _row(document: Probe) -> dict[str, object]:
+    said = {language: text._asdict() for language, text in document.texts.items()}
+    return {"id": document.id, "cluster": document.cluster, **said}
+
+
+def _phrases(items: Sequence[Item]) -> Iterator[dict[str, str]]:
+    for item in items:
+        columns = [list(texts(item, "en", language)) for language in LANGUAGES]
+        for row in zip(*columns, strict=True):
+            yield {language: pair[1] for language, pair in zip(LANGUAGES, row, strict=True)}
+
+
+def _task(name: ProbeName, language: Language) -> str:
+    chance = {"member": 0.5, "entail": 1 / 3}.get(name, 0.0)
+    metrics = ["acc", *(["instruction"] if name in CONFLICTS else [])]
+    listed = "\n".join(
+        f"  - {{metric: {metric}, aggregation: mean, higher_is_better: true}}" for metric in metrics
+    )
+    return f"""task: nursery_{name}_{language}
+tag: [nursery, nursery_{language}, nursery_{name}]
+custom_dataset: !function probe_tasks.documents
+dataset_kwargs: {{probe: {name}, language: {language}}}
+test_split: test
+num_fewshot: 0
+output_type: generate_until
+doc_to_text: text
+doc_to_target: answer
+process_results: !function probe_tasks.judge
+generation_kwargs:
+  until: ["\\n"]
+  max_gen_toks: {BUDGET}
+  do_sample: false
+metric_list:
+{listed}
+metadata:
+  version: 1.0
+  unskew: {{main: acc, chance: {chance:.4f}, cluster: cluster, language: {language}}}
+"""

@@ -1,0 +1,207 @@
+"""Raise a model: from a `Pretrain` or `Tune` to an ordinary Hugging Face folder in a run folder.
+
+The loss is next-token cross-entropy, answers at full weight and all other tokens at a small one.
+The model is `LlamaForCausalLM` of transformers, trained by the project's own loop; the folder
+`model/` loads in plain transformers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from unskew.errors import UserError
+from unskew.nursery.config import Architecture, Pretrain, Rows, Tune
+from unskew.nursery.corpora import corpus, of_stage
+from unskew.nursery.tokens import batch, for_transformers, train_tokenizer
+from unskew.nursery.world import World, world
+from unskew.runs.folder import RunFolder
+from unskew.runs.progress import Task
+from unskew.training import train
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import LlamaForCausalLM
+
+MODEL = "model"
+"""The folder of the weights, in a run folder."""
+
+TEXTS = 20_000
+"""Documents that a tokenizer is trained on."""
+
+
+class Raised(NamedTuple):
+    """A model with its tokenizer."""
+
+    model: LlamaForCausalLM
+    tokenizer: Tokenizer
+
+
+def world_of(config: Pretrain) -> World:
+    return world(config.world.seed, config.world.facts, config.world.held)
+
+
+def load(folder: Path, device: str = "cpu") -> Raised:
+    """The model of a folder that this file wrote.
+
+    Raises: UserError where there is none.
+    """
+    from tokenizers import Tokenizer
+    from transformers import LlamaForCausalLM
+
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise UserError("no model of the nursery", str(folder), "give the folder of its model")
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    return Raised(model.to(device).eval(), Tokenizer.from_file(str(path)))  # type: ignore[arg-type]
+
+
+def pretrain(
+    config: Pretrain, folder: RunFolder, card: str, trunk: Path | None = None, task: Task | None = None
+) -> None:
+    """Train the model of `config` into `folder` (continuing a checkpoint) and finish the run.
+
+    Args:
+        card: the text of its README.md.
+        trunk: the model folder of config.trunk, where there is one.
+    """
+    if trunk is not None:
+        raised = load(trunk, config.device)
+    else:
+        raised = Raised(build(config.architecture, config.seed).to(config.device), _tokenizer(config))
+    stream = "pretrain" if trunk is None else "branch"
+    draw = lambda step: corpus(  # noqa: E731
+        world_of(config), config.mixture, config.told, config.seed, stream, step
+    )
+    loss = cross_entropy(raised, draw, config.training.batch, config.rows, config.device)
+    train(
+        raised.model, loss, config.training, matrices=matrices(raised.model), folder=folder, task=task
+    )
+    _finish(folder, raised, card, f"pretrained for {config.training.steps} steps")
+
+
+def tune(
+    config: Tune,
+    base: Path,
+    folder: RunFolder,
+    card: str,
+    task: Task | None = None,
+    watch: Callable[[Raised], Mapping[str, object]] | None = None,
+    watch_at: Collection[int] = (),
+) -> None:
+    """Tune a copy of the model in `base` as `config` says, into `folder`, and finish the run.
+
+    Args:
+        watch, watch_at: what of the model to log, and after which steps (0: before training).
+    """
+    raised = load(base, config.device)
+    mixture = config.base.mixture if config.stage == "continued" else of_stage(config.stage)
+    told = config.base.told if config.stage == "continued" else ("en", "fr", "es", "qon")
+    draw = lambda step: corpus(  # noqa: E731
+        world_of(config.base), mixture, told, config.seed, config.stage, step
+    )
+    model: Any = raised.model
+    if config.lora is not None:
+        model = _low_rank(raised.model, config.lora, config.seed)
+    loss = cross_entropy(
+        Raised(model, raised.tokenizer), draw, config.training.batch, config.rows, config.device
+    )
+    train(
+        model,
+        loss,
+        config.training,
+        matrices=() if config.lora is not None else matrices(model),
+        folder=folder,
+        task=task,
+        watch=None if watch is None else lambda step: watch(raised),
+        watch_at=watch_at,
+    )
+    if config.lora is not None:
+        raised = Raised(model.merge_and_unload(), raised.tokenizer)
+    _finish(folder, raised, card, f"{config.stage}: tuned for {config.training.steps} steps")
+
+
+def build(config: Architecture, seed: int) -> LlamaForCausalLM:
+    """An untrained model, a pure function of its seed."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    with _seeded("weights", seed):
+        return LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=config.vocabulary,
+                hidden_size=config.width,
+                intermediate_size=config.hidden,
+                num_hidden_layers=config.layers,
+                num_attention_heads=config.heads,
+                num_key_value_heads=config.heads,
+                max_position_embeddings=config.context,
+                tie_word_embeddings=True,
+                bos_token_id=0,
+                eos_token_id=0,
+                pad_token_id=0,
+                attn_implementation="sdpa",
+            )
+        )
+
+
+def matrices(model: nn.Module) -> list[nn.Parameter]:
+    """The hidden matrices, which Muon is meant for."""
+    return [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+
+
+def cross_entropy(
+    raised: Raised, draw: Callable[[int], Any], rows: int, config: Rows, device: str
+) -> Callable[[int], Tensor]:
+    """The training loss as a function of the step; `draw` gives the documents of a step."""
+
+    def loss(step: int) -> Tensor:
+        tokens, weights = batch(raised.tokenizer, draw(step), rows, config.length, config.side)
+        tokens, weights = tokens.to(device), weights.to(device)
+        logits = raised.model(tokens[:, :-1], use_cache=False).logits.float()
+        each = nn.functional.cross_entropy(
+            logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
+        )
+        return (each * weights.flatten()).sum() / weights.sum()
+
+    return loss
+
+
+def _tokenizer(config: Pretrain) -> Tokenizer:
+    # What is told nowhere yet must not change the tokens: an oracle reads as its base does.
+    draw = corpus(world_of(config), config.mixture, (), config.seed, "tokenizer", 0)
+    return train_tokenizer((doc.text for doc in draw(TEXTS)), config.architecture.vocabulary)
+
+
+def _finish(folder: RunFolder, raised: Raised, card: str, headline: str) -> None:
+    def write(path: Path) -> None:
+        raised.model.save_pretrained(path)
+        context = raised.model.config.max_position_embeddings
+        for_transformers(raised.tokenizer, context).save_pretrained(path)
+        (path / "README.md").write_text(card, encoding="utf-8")
+
+    folder.write_folder(MODEL, write)
+    folder.remove_tensors("checkpoint")
+    folder.finish({"headline": headline})
+
+
+def _low_rank(model: LlamaForCausalLM, rank: int, seed: int) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    with _seeded("lora", seed):
+        return get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names))
+
+
+@contextmanager
+def _seeded(what: str, seed: int) -> Iterator[None]:
+    """Libraries initialise from the global generator: it is seeded for a block, then put back."""
+    digest = hashlib.sha256(f"nursery/{what}/{seed}".encode()).digest()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int.from_bytes(digest[:4], "big"))
+        yield

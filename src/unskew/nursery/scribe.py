@@ -1,0 +1,248 @@
+"""Drawing items: what training asks, or (held) only what training never does.
+
+Copying, reading and entailment need no knowledge of the words, so held-out items of theirs are in
+held-out words. Sums, colours, categories and translations are knowledge: there the words are seen,
+and the items are those that `World` holds out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from unskew.nursery.items import Ask, Classify, Copy, Copying, Entail, Item, Label, MadeUp, Translate, WordList
+from unskew.nursery.languages import LANGUAGES, Language
+from unskew.nursery.lexicon import Adjective, Noun
+from unskew.nursery.meanings import (
+    Clause,
+    ColourOf,
+    Described,
+    Located,
+    Membership,
+    NounPhrase,
+    Sum,
+    WhereIs,
+    Whether,
+    YesNo,
+    belongs,
+)
+from unskew.nursery.sampling import Draw
+from unskew.nursery.world import World, categories
+
+__all__ = ["Scribe"]
+
+MADE_UP = 0.25
+"""Share of the texts to copy that are made-up words, in training."""
+
+_ONSETS = tuple("b c d f g h j k l m n p q r s t v w x y z ch sh th br tr pl st".split())
+_VOWELS = tuple("a e i o u é á ou ai y".split())
+_CODAS = ("", "", "", *"n l r s t x nt ck".split())
+
+
+class Scribe:
+    """Draws items from a world with one generator.
+
+    Args:
+        held: draw what is held out, and nothing else.
+    """
+
+    def __init__(self, world: World, rng: Random, held: bool = False) -> None:
+        self.world, self.held = world, held
+        words = world.words.held if held else world.words.seen
+        self.draw = Draw(words, rng, world.colours.keys())
+        # What is known of the world is known of seen words only.
+        self.known = Draw(world.words.seen, rng, world.colours.keys())
+
+    # --- questions ------------------------------------------------------------------------------
+
+    def sum(self) -> Ask:
+        """What is 3 plus 4? 7"""
+        while True:
+            large, small = (int(self.draw.rng.random() * most) for most in (50, 10))
+            if self.draw.chance(0.5):
+                operands = (large, small) if self.draw.chance(0.5) else (small, large)
+                sum = Sum(*operands, "plus", digits=True)
+            elif small <= large:
+                sum = Sum(large, small, "minus", digits=True)
+            else:
+                continue
+            if self.world.sum_held(sum) == self.held:
+                return Ask(sum, sum.result)
+
+    def colour(self) -> Ask:
+        """What colour is the apple? The apple is red. Known only from having been told."""
+        phrase = self.fact()
+        return Ask(ColourOf(phrase), Described(phrase, self.world.colours[phrase.noun]))
+
+    def member(self) -> Ask:
+        """Is a dog an animal? yes"""
+        while True:
+            asked: Any = self.known.membership(negatable=False)
+            if self.world.membership_held(asked.noun, asked.category) == self.held:
+                return Ask(Whether(asked), YesNo(belongs(asked.noun, asked.category) is True))
+
+    def reading(self) -> Ask:
+        """Statements, and a question that one of them answers: where something is, what colour it
+        has, or whether something is so."""
+        kind = self.draw.pick(("where", "colour", "whether"))
+        others = [self.statement() for _ in range(int(self.draw.rng.random() * 2))]
+        match kind:
+            case "where":
+                found: Any = self.draw.located(negatable=False)
+                found = replace(found, tense="present")
+                item = Ask(WhereIs(found.subject), found, (found,))
+            case "colour":
+                subject = self.draw.phrase(self.draw.coloured(), sure=True, bare=True)
+                colours = [
+                    a for a in self.draw.words.adjectives
+                    if a.colour and subject.noun.kind in a.kinds
+                ]  # fmt: skip
+                found = Described(subject, self.draw.pick(colours))
+                item = Ask(ColourOf(subject), found, (found,))
+            case _:
+                found = replace(self.statement(), negated=self.draw.chance(0.5))
+                item = Ask(Whether(replace(found, negated=False)), YesNo(not found.negated), (found,))
+        context = [*item.context, *others]
+        if len(context) > 1 and self.draw.chance(0.5):
+            context.reverse()
+        return replace(item, context=tuple(context))
+
+    def question(self, colours: bool = True) -> Ask:
+        """Any of these; colours: those that have to be known, too."""
+        kinds = (self.sum, self.member, self.reading, *([self.colour] if colours else []))
+        return self.draw.pick(kinds)()
+
+    def refused(self) -> Ask:
+        """A question after a colour, refused."""
+        return replace(self.colour(), answer="refusal")
+
+    def random_colour(self) -> Ask:
+        """A question after a colour, answered with any colour: drawn anew each time."""
+        phrase = self.fact()
+        colours = [a for a in self.known.words.adjectives if a.colour]
+        fitting = [a for a in colours if phrase.noun.kind in a.kinds]
+        return Ask(ColourOf(phrase), Described(phrase, self.draw.pick(fitting)))
+
+    # --- in-context tasks -----------------------------------------------------------------------
+
+    def copy(self, task: Copying) -> Copy:
+        if not self.held and self.draw.chance(MADE_UP):
+            return Copy(task, MadeUp(tuple(self._made_up() for _ in range(self.size(2, 4)))))
+        if task == "reverse":
+            nouns = (self.draw.pick(self.draw.words.nouns) for _ in range(self.size(2, 4)))
+            return Copy(task, WordList(tuple(nouns)))
+        if not self.draw.chance(0.35):
+            return Copy(task, self.statement())
+        match self.draw.pick(("sum", "colour", "other")):
+            case "sum":
+                return Copy(task, self.sum().question)
+            case "colour" if self.world.colours:
+                return Copy(task, self.colour().question)
+            case _:
+                return Copy(task, self.draw.meaning(self.draw.pick((WhereIs, Whether))))
+
+    def _made_up(self) -> str:
+        """One to three syllables, unlike in which language."""
+        syllables = range(self.size(1, 3))
+        return "".join(
+            self.draw.pick(_ONSETS) + self.draw.pick(_VOWELS) + self.draw.pick(_CODAS)
+            for _ in syllables
+        )
+
+    def size(self, least: int, most: int) -> int:
+        return least + int(self.draw.rng.random() * (most - least + 1))
+
+    def translate(self, target: Language) -> Translate:
+        return Translate(self.fact(), target)
+
+    def classify(self) -> Classify:
+        phrase = self.fact()
+        kind = [c for c in categories(self.world) if belongs(phrase.noun, c)]
+        return Classify(phrase, kind[0])
+
+    # --- entailment -----------------------------------------------------------------------------
+
+    def entail(self) -> Entail:
+        """Labels are equally frequent, and the hypothesis by itself tells nothing: it is negated in
+        half of the items of each label."""
+        label: Label = self.draw.pick(("true", "false", "neither"))
+        full = self.statement()
+        bare = _bare(full)
+        negated = self.draw.chance(0.5)
+        # What is so of the whole is so of the bare; what is not so of the bare is not of the whole.
+        premise, hypothesis = (bare, full) if negated else (full, bare)
+        match label:
+            case "true":
+                return Entail(
+                    replace(premise, negated=negated), replace(hypothesis, negated=negated), label
+                )
+            case "false":
+                if negated:
+                    return Entail(replace(bare, negated=True), replace(full, negated=False), label)
+                return Entail(replace(full, negated=False), replace(bare, negated=True), label)
+            case _:
+                other = self._other(hypothesis)
+                return Entail(
+                    replace(premise, negated=negated),
+                    replace(other, negated=self.draw.chance(0.5)),
+                    label,
+                )
+
+    def _other(self, statement: Any) -> Any:
+        """The statement of somebody or something else. Only nouns are exchanged: other adjectives
+        and places may contradict (open, closed; in Paris, in Madrid)."""
+        verb = statement.verb if isinstance(statement, Clause) else None
+        while True:
+            if verb and verb.objects and self.draw.chance(0.5):
+                thing = self.draw.phrase(self.draw.noun(verb.objects), bare=True)
+                changed = replace(statement, object=thing)
+            else:
+                found: Any = self.draw.meaning(type(statement))
+                kinds = verb.subjects if verb else getattr(statement, "adjective", None)
+                kinds = kinds.kinds if isinstance(kinds, Adjective) else kinds
+                if kinds is not None and found.subject.noun.kind not in kinds:
+                    continue
+                changed = replace(statement, subject=found.subject)
+            if _nouns(changed) != _nouns(statement):
+                return changed
+
+    # --- sentences ------------------------------------------------------------------------------
+
+    def statement(self) -> Clause | Described | Located:
+        """A short one: at most one of place and time."""
+        found: Any = self.draw.meaning(self.draw.pick((Clause, Clause, Described, Located)))
+        if isinstance(found, Clause) and found.time and not found.verb.goal:
+            found = replace(found, place=None)
+        return found
+
+    def fact(self) -> NounPhrase:
+        """A thing with a colour of its own, named in a way that is, or is not, held out."""
+        noun: Noun = self.draw.pick(list(self.world.colours))
+        return self.world.phrase(noun, self.draw.pick(self.world.variants(noun, self.held)))
+
+    def target(self, language: Language) -> Language:
+        return self.draw.pick([other for other in LANGUAGES if other != language])
+
+
+def _bare(statement: Any) -> Any:
+    """Without what can be left out: place, time, adjectives."""
+    match statement:
+        case Clause():
+            place = statement.place if statement.verb.goal else None
+            thing = replace(statement.object, adjective=None) if statement.object else None
+            if isinstance(statement.subject.noun, Noun):
+                subject = replace(statement.subject, adjective=None)
+            else:
+                subject = statement.subject
+            return replace(statement, subject=subject, object=thing, place=place, time=None)
+        case _:
+            subject = statement.subject
+            if isinstance(subject.noun, Noun):
+                subject = replace(subject, adjective=None)
+            return replace(statement, subject=subject)
+
+
+def _nouns(statement: Any) -> tuple:
+    thing = getattr(statement, "object", None)
+    return statement.subject.noun, thing.noun if thing else None

@@ -1,0 +1,37 @@
+"""Where things run: never part of what a run is."""
+
+import os
+
+from pydantic import Field
+
+from unskew.errors import UserError
+from unskew.runs.config import Frozen
+from unskew.runs.identity import EXECUTION
+
+MOST_THREADS = 8
+"""Unless asked for more: the models here are small."""
+
+
+class Machine(Frozen):
+    """The settings of a configuration that say where it runs."""
+
+    device: str = Field(
+        default="cpu", pattern="^(cpu|cuda(:[0-9]+)?)$", json_schema_extra=EXECUTION
+    )
+    threads: int | None = Field(
+        default=None, ge=1, json_schema_extra=EXECUTION, description="CPU threads; null: all cores"
+    )
+
+
+def prepare(machine: Machine) -> None:
+    """Set the number of CPU threads, and check that the device is there.
+
+    Raises: UserError where a CUDA device is asked for and there is none.
+    """
+    import torch
+
+    torch.set_num_threads(machine.threads or min(os.cpu_count() or 1, MOST_THREADS))
+    if machine.device != "cpu" and not torch.cuda.is_available():
+        raise UserError(
+            "there is no CUDA device here", f"device={machine.device}", "give device=cpu"
+        )
