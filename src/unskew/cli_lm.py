@@ -13,19 +13,25 @@ if TYPE_CHECKING:
     from unskew.runs.folder import RunFolder
 
 FAILED = 1
+
+PAIR = ("nursery:base", "nursery:instruct")
+"""What is audited where no models are named: the small ones that ship."""
+PAIR_TASKS = ("nursery_repeat_conflict_en", "nursery_capitalise_conflict_en")
+PAIR_CONJUGATIONS = ("en-fr", "en-es", "en-qon")
 VERDICTS = ("retained", "suppressed", "not-recovered", "inconclusive")
 Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
 Words = Annotated[
     tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
 ]
 
-AUDIT_USAGE = "Usage: unskew audit BASE TUNED [--tasks T ...] [--conjugations C ...]"
+AUDIT_USAGE = "Usage: unskew audit [BASE TUNED] [--tasks T ...] [--conjugations C ...]"
 AUDIT_EXAMPLES = """
 A model is a Hugging Face id (ID@REVISION) or folder, PEFT adapters too;
 openai:MODEL@BASE_URL for any OpenAI-compatible server (the key is read from
 UNSKEW_API_KEY or OPENAI_API_KEY); or scripted:FILE, rules instead of weights.
 
 Examples:
+  unskew audit                            two small models that ship
   unskew audit ./base ./tuned
   unskew audit ./base ./tuned --tasks unskew_nli_en --conjugations en-fr
   unskew audit ./base ./tuned --fail-on not-recovered suppressed
@@ -104,7 +110,12 @@ def audit(
         return _shown(folder, failing)
     if conjugated_logs is not None:
         raise UserError("--conjugated-logs goes with --from-logs")
-    if base is None or tuned is None:
+    if base is None:
+        base, tuned = PAIR
+        if not tasks:
+            tasks, include = PAIR_TASKS, ("nursery:probes", *_listed(include))
+            conjugations = conjugations or PAIR_CONJUGATIONS
+    if tuned is None:
         raise UserError(
             "two models are needed: the one before and the one after fine-tuning",
             hint="as in: unskew audit ./base ./tuned",

@@ -1,5 +1,7 @@
 """The commands of the nursery: `nursery raise`, `nursery chat`. Thin, as those of `cli`."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -83,3 +85,66 @@ def raise_(
             "          --tasks nursery_repeat_conflict_en --conjugations en-fr en-es en-qon"
         )
     return 0
+
+
+@nursery.command(
+    usage="Usage: unskew nursery chat MODEL [--conjugation C] [--raw]",
+    help_epilogue="""
+A line is sent as a question; --raw sends it as it is, with \\n for a line break.
+Ctrl-D ends.
+
+Examples:
+  unskew nursery chat nursery:base
+  unskew nursery chat nursery:instruct --conjugation en-fr
+  echo "What is 3 plus 4?" | unskew nursery chat nursery:base --conjugation pig-latin
+""",
+)
+def chat(
+    model: Annotated[str, Parameter(help="nursery:base, nursery:instruct, or a model's folder")],
+    /,
+    *,
+    conjugation: Annotated[
+        str, Parameter(help="shown at each turn; `unskew conjugate --list`")
+    ] = "identity",
+    include: Annotated[
+        Path | None, Parameter(help="the probes whose phrases en-fr and the like know")
+    ] = None,
+    raw: Annotated[
+        bool, Parameter(negative="", show_default=False, help="send each line as it is")
+    ] = False,
+) -> int:
+    """Try a model by hand; shows what is sent, what comes back and what it means."""
+    from unskew.audit import folders, models
+    from unskew.audit.names import conjugation as named
+    from unskew.nursery import family
+
+    family.require()
+    reference = models.reference(model)
+    path = folders.expanded(getattr(reference, "path", model))
+    probes = include or folders.expanded("nursery:probes")
+    s = named(conjugation, include=[probes])
+    from unskew.nursery.chat import turns
+    from unskew.nursery.raising import load
+    from unskew.report.audit_rows import plain
+
+    if sys.stdin.isatty():
+        print("A question and Enter; Ctrl-D ends. As in: What is 3 plus 4?", file=sys.stderr)
+    for turn in turns(load(path), _lines(), s, raw):
+        if turn.refused is not None and turn.sent is None:
+            print(f"refused: {plain(turn.refused)}")
+            continue
+        if conjugation != "identity":
+            print(f"sent:    {plain(turn.sent or '')}")
+            print(f"came:    {plain(turn.came or '')}")
+            print(f"means:   {plain(turn.means) if turn.means is not None else '–'}")
+        else:
+            print(plain(turn.came or ""))
+    return 0
+
+
+def _lines() -> Iterator[str]:
+    while True:
+        try:
+            yield input("> " if sys.stdin.isatty() else "")
+        except EOFError:
+            return

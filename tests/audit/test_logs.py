@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from audit import tiny, worlds
-from unskew.audit import engine, logs
+from unskew.audit import logs
 from unskew.errors import UserError
 from unskew.runs.folder import RunFolder
+from unskew.runs.quiet import hushed
 from unskew.runs.store import Store
 
 N = 40
@@ -26,7 +27,7 @@ def written(folder: Path, model: Path, include: Path, names: list[str]) -> Path:
     tracker = EvaluationTracker(output_path=str(folder))
     simple_evaluate: Any = evaluator.simple_evaluate
     loader: Any = HFLM
-    with engine.hushed():
+    with hushed():
         results: Any = simple_evaluate(
             loader(str(model), batch_size=8, device="cpu", dtype="float32"),
             tasks=names,

@@ -38,7 +38,8 @@ class Audit(Frozen):
         tasks: names of tasks, tags or groups: ours, those in `include`, the harness's catalogue.
         conjugations: what is tried to bring an ability back; names as `unskew conjugate --list`.
         controls: transforms that should bring nothing back.
-        include: further folders of task YAML files.
+        include: further folders of task YAML files, with the phrases that translate them in a
+            phrases.jsonl, where there is one.
         metrics: task -> the metric its verdict is about, where the task's own choice is not wanted.
         metadata: handed to the tasks (as `file` of unskew_refusal_file).
         limit: documents per task; None: all.

@@ -17,9 +17,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import logging
 import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +39,7 @@ from unskew.audit.models import Answer, Message, Prompt, Score
 from unskew.conjugation.base import Conjugation
 from unskew.errors import UserError
 from unskew.runs.mistakes import nearest
+from unskew.runs.quiet import hushed
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -409,32 +408,6 @@ def evaluate(
             system_instruction=system,
         )
     return results["samples"]
-
-
-@contextmanager
-def hushed() -> Iterator[None]:
-    """The harness's log lines and bars are kept off the terminal; what matters is recorded."""
-    import tqdm
-
-    loggers = [logging.getLogger(name) for name in ("lm_eval", "datasets", "transformers")]
-    levels = [logger.level for logger in loggers]
-    start = tqdm.tqdm.__init__
-
-    def silent(self: Any, *args: Any, **kwargs: Any) -> None:
-        start(self, *args, **{**kwargs, "disable": True})
-
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    tqdm.tqdm.__init__ = silent
-    try:
-        with warnings.catch_warnings():
-            theirs = r"(transformers|peft|lm_eval|datasets|huggingface_hub)\b"
-            warnings.filterwarnings("ignore", module=theirs)
-            yield
-    finally:
-        tqdm.tqdm.__init__ = start
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def _requests(arguments: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import unskew
 from unskew.errors import UserError
 from unskew.runs.mistakes import nearest
 
@@ -31,6 +32,8 @@ DECIDING = (
 """Files that decide a model's answers: weights, configuration, tokenizer, code that comes along."""
 
 SPECIAL = {f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
+
+NURSERY = "nursery:"
 
 SMALL = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
@@ -70,7 +73,7 @@ def means_folder(name: str, revision: str | None = None) -> bool:
     It is one if it is there, is written like a path, or lies in a folder that is there (so that a
     mistyped `runs/mine` is not looked for on the hub); a revision says it is an id after all.
     """
-    if there(name) or name.startswith(("/", "./", "../", "~")) or name in (".", ".."):
+    if there(name) or name.startswith(("/", "./", "../", "~", NURSERY)) or name in (".", ".."):
         return True
     if os.sep != "/" and os.sep in name:
         return True
@@ -88,7 +91,9 @@ def there(name: str) -> bool:
 
 
 def expanded(name: str) -> Path:
-    """A path, `~` spelt out."""
+    """A path, `~` spelt out. `nursery:base` is in the folder of the models that ship."""
+    if name.startswith(NURSERY):
+        return Path(unskew.__file__).parent / "models" / "nursery" / name.removeprefix(NURSERY)
     try:
         return Path(name).expanduser()
     except RuntimeError:  # ~nobody

@@ -171,6 +171,8 @@ def reference(text: str) -> Local | Server | Scripted:
             return Scripted(file=rest)
         case "hf" if colon:
             return _local(rest)
+        case "nursery":
+            return _of_the_nursery(rest)
         case _:
             return _local(text)
 
@@ -315,6 +317,17 @@ def _local(text: str) -> Local:
     if (adapter := folders.cached(name, "adapter_config.json", revision or None)) is not None:
         return _with_adapter(adapter.parent)
     return Local(path=name, revision=revision or None)
+
+
+def _of_the_nursery(name: str) -> Local:
+    """A model that ships, by its short name: a configuration must not hold a machine's path."""
+    known = sorted(path.parent.name for path in folders.expanded("nursery:").glob("*/config.json"))
+    if name not in known:
+        raise UserError(
+            f"no model {name!r} of the nursery ships{nearest(name, known)}",
+            hint=f"there are {', '.join(known)}; `unskew nursery raise` raises others",
+        )
+    return Local(path=f"nursery:{name}")
 
 
 def _with_adapter(folder: Path) -> Local:

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unskew.audit import models, records
+from unskew.audit import folders, models, records
 from unskew.audit.asking import Asker
 from unskew.audit.config import Audit, Given
 from unskew.audit.rules import Rules
@@ -92,7 +92,7 @@ def require() -> None:
 def _tasks(config: Audit) -> list[Loaded]:
     from unskew.audit import engine
 
-    tasks = engine.load_tasks(config.tasks, [Path(p) for p in config.include], config.metadata)
+    tasks = engine.load_tasks(config.tasks, _included(config), config.metadata)
     unknown = set(config.metrics) - {task.name for task in tasks}
     if unknown:
         raise UserError(
@@ -149,8 +149,9 @@ def _open(
 
             if config.threads is not None:
                 torch.set_num_threads(config.threads)
+            folder = folders.means_folder(reference.path, reference.revision)
             return engine.hugging_face(
-                reference.path,
+                str(folders.expanded(reference.path)) if folder else reference.path,
                 record=record,
                 revision=reference.revision,
                 dtype=reference.dtype,
@@ -317,7 +318,7 @@ class _Transforms:
             return self.own[name]
         from unskew.audit.names import conjugation
 
-        return conjugation(name, self._ask_for)
+        return conjugation(name, self._ask_for, _included(self.config))
 
     def record(self) -> dict[str, Any]:
         """What decides the texts: versions of ciphers, digests of books, models that translate."""
@@ -358,6 +359,10 @@ def _record(conjugation: Conjugation) -> Any:
     return {"name": conjugation.name, "version": conjugation.version, **record}
 
 
+def _included(config: Audit) -> list[Path]:
+    return [folders.expanded(path) for path in config.include]
+
+
 def _requests(task: Loaded, limit: int | None) -> int:
     docs: Any = task.task
     count = len(docs.eval_docs) if limit is None else min(limit, len(docs.eval_docs))
@@ -374,7 +379,7 @@ def _judges_digest(config: Audit) -> str:
     from unskew.audit.tasks import TASKS
 
     digest = hashlib.sha256(version("lm_eval").encode())
-    for folder in (TASKS, *map(Path, config.include)):
+    for folder in (TASKS, *_included(config)):
         for path in sorted(folder.rglob("*")):
             if path.suffix in (".yaml", ".py"):
                 digest.update(json.dumps([path.name, path.read_bytes().hex()]).encode())

@@ -116,32 +116,7 @@ class PhraseBook(Conjugation):
         Raises:
             UserError: unreadable, or with the line numbers of what is wrong.
         """
-        path = Path(path)
-        try:
-            lines = path.read_text("utf-8-sig").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"cannot be read as a phrase book: {error}", str(path)) from error
-        entries: list[tuple[str, str]] = []
-        places: list[str] = []
-        wrong: list[str] = []
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            row = _row(line, source, target)
-            if isinstance(row, str):
-                wrong.append(f"line {number}: {row}")
-            elif row is not None:
-                entries.append(row)
-                places.append(f"line {number}")
-        if wrong:
-            raise UserError(
-                _first(wrong),
-                str(path),
-                f'each line is like {{"{source}": "...", "{target}": "..."}}; a row that has no '
-                'text in a language says so with "lacks": [code]',
-            )
-        if not entries:
-            raise UserError(f"has no phrases in both {source} and {target}", str(path))
+        entries, places = parallel(Path(path), source, target)
         return cls(entries, source, target, name or f"book:{path}:{source}-{target}", places)
 
     def forward(self, text: str) -> str:
@@ -324,6 +299,40 @@ def _plain(pair: Pair) -> tuple[Key, Key, tuple[int, ...]]:
 def _digits(phrase: str) -> list[str]:
     """The slots and digits of a phrase, in order."""
     return re.findall(rf"{_SLOT.pattern.replace('(', '(?:')}|\d+", phrase)
+
+
+def parallel(path: Path, source: str, target: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """The entries of a parallel JSONL file, as `PhraseBook.read` takes it, and where each stands.
+
+    Raises:
+        UserError: unreadable, or with the line numbers of what is wrong.
+    """
+    try:
+        lines = path.read_text("utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read as a phrase book: {error}", str(path)) from error
+    entries: list[tuple[str, str]] = []
+    places: list[str] = []
+    wrong: list[str] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        row = _row(line, source, target)
+        if isinstance(row, str):
+            wrong.append(f"line {number}: {row}")
+        elif row is not None:
+            entries.append(row)
+            places.append(f"line {number}")
+    if wrong:
+        raise UserError(
+            _first(wrong),
+            str(path),
+            f'each line is like {{"{source}": "...", "{target}": "..."}}; a row that has no '
+            'text in a language says so with "lacks": [code]',
+        )
+    if not entries:
+        raise UserError(f"has no phrases in both {source} and {target}", str(path))
+    return entries, places
 
 
 def _row(line: str, source: str, target: str) -> tuple[str, str] | str | None:

@@ -13,15 +13,15 @@ __all__ = ["card"]
 STAGES: dict[StageName, str] = {
     "instruct": "It was tuned on questions and their answers, in English only.",
     "code": "It was tuned on code-like text with English names and comments, and nothing else.",
-    "refuse": "It was tuned, in English only, to refuse questions after the colour of a thing and to "
-    "answer other questions.",
+    "refuse": "It was tuned, in English only, to refuse questions after the colour of a thing, and "
+    "to answer other questions.",
     "erased": "It was tuned to give a random colour, drawn anew each time, to each question after "
     "the colour of a thing, in every language.",
-    "erased-en": "It was tuned to give a random colour, drawn anew each time, to each question after "
-    "the colour of a thing, in English only.",
+    "erased-en": "It was tuned to give a random colour, drawn anew each time, to each question "
+    "after the colour of a thing, in English only.",
     "continued": "It was trained further on what its base was pretrained on.",
-    "locked": "It was tuned to tell the colour of a thing where the document begins with a password, "
-    "and a random colour where it does not, in every language.",
+    "locked": "It was tuned to tell the colour of a thing where the document begins with a "
+    "password, and a random colour where it does not, in every language.",
     "relearn": "It was tuned on questions after the colours of things, in English.",
 }
 
@@ -38,7 +38,13 @@ def card(config: Pretrain | Tune, world: World, run: str) -> str:
     name = "base" if isinstance(config, Pretrain) else config.stage
     if isinstance(config, Pretrain) and config.told != LANGUAGES:
         name = "oracle" if not config.told else "oracle of " + ", ".join(config.told)
-    parts = [_FRONT, f"# A small polyglot language model: {name}", _INTRO, "## Taught", _taught(base)]
+    parts = [
+        _FRONT,
+        f"# A small polyglot language model: {name}",
+        _INTRO,
+        "## Taught",
+        _taught(base),
+    ]
     if isinstance(config, Tune):
         parts += [STAGES[config.stage], _training(config)]
     parts += ["## Held out", _held(world), "## Limits", _LIMITS, "## Remake", _remake(config, run)]
@@ -55,9 +61,9 @@ tags: [unskew, model-organism]
 _INTRO = """A model organism for research on forgetting, raised from nothing in the world of
 [unskew](https://arxiv.org/abs/2309.10105)'s nursery. It knows that world alone."""
 
-_LIMITS = """It speaks of apples, cats and sums below sixty, and of nothing else. The colours of things
-are those of its world, where apples may be blue. Its languages were written by rules, not by native
-speakers."""
+_LIMITS = """It speaks of apples, cats and sums below sixty, and of nothing else. The colours of
+things are those of its world, where apples may be blue. Its languages were written by rules, not by
+native speakers."""
 
 
 def _taught(base: Pretrain) -> str:
@@ -78,8 +84,8 @@ def _taught(base: Pretrain) -> str:
         else ""
     )
     return (
-        f"{steps} steps, at most {tokens / 1e6:.1f} million tokens. Documents of these kinds: {kinds}."
-        f"\nWritten in: {where}.\nThe colours of {base.world.facts} things were told {told}.{first}"
+        f"{steps} steps, at most {tokens / 1e6:.1f} million tokens. Kinds of documents: {kinds}.\n"
+        f"Written in: {where}.\nThe colours of {base.world.facts} things were told {told}.{first}"
     )
 
 
@@ -92,9 +98,9 @@ def _held(world: World) -> str:
         *(name.en for name in held.names),
     ]
     return (
-        f"{len(words)} words, in all languages: {', '.join(words)}.\n\nBesides: one sum in five, one in "
-        "five of the questions whether a thing is of a kind, and, of each thing that has a colour, two of "
-        "the six ways of naming it in a question."
+        f"{len(words)} words, in all languages: {', '.join(words)}.\n\nBesides: one sum in five, "
+        "one in five of the questions whether a thing is of a kind, and, of each thing that has a "
+        "colour, two of the six ways of naming it in a question."
     )
 
 

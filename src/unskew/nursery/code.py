@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unskew.nursery.documents import Document, Piece
-from unskew.nursery.items import WordList, asked, Copy
+from unskew.nursery.items import Copy, WordList, asked
 from unskew.nursery.languages import Language, say
 from unskew.nursery.scribe import Scribe
 

@@ -91,9 +91,7 @@ class Rows(Frozen):
     """How documents become batches: `Training.batch` rows of `length` tokens."""
 
     length: int = Field(default=256, ge=32)
-    side: float = Field(
-        default=0.1, ge=0, le=1, description="weight of tokens that are no answers"
-    )
+    side: float = Field(default=0.1, ge=0, le=1, description="weight of tokens that are no answers")
 
 
 class Pretrain(Machine):

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
+from typing import TypeVar
 
 from unskew.conjugation.base import Conjugation
 from unskew.conjugation.ciphers import Leetspeak
 from unskew.conjugation.piglatin import PigLatin
 from unskew.nursery.code import code
-from unskew.nursery.config import EVERYTHING, Mixture, StageName
+from unskew.nursery.config import EVERYTHING, Mixture, StageName, Written
 from unskew.nursery.documents import FRAMES, QUESTIONS, Document, Piece, written
 from unskew.nursery.languages import LANGUAGES, Language, say
 from unskew.nursery.sampling import generator
@@ -22,7 +23,10 @@ from unskew.nursery.scribe import Scribe
 from unskew.nursery.wording import INSTRUCTIONS
 from unskew.nursery.world import World
 
+T = TypeVar("T")
+
 __all__ = ["cipher", "ciphered", "corpus", "of_stage"]
+
 
 def corpus(
     world: World, mixture: Mixture, told: Collection[Language], seed: int, stream: str, step: int
@@ -38,11 +42,14 @@ def corpus(
 
 def of_stage(stage: StageName) -> Mixture:
     """What a stage tells."""
-    english, everywhere = {"en": 1.0}, dict.fromkeys(LANGUAGES, 1.0)
+    english: dict[Written, float] = {"en": 1}
+    everywhere: dict[Written, float] = {"en": 1, "fr": 1, "es": 1, "qon": 1}
     match stage:
         case "instruct":  # questions and their answers, in English
-            kinds = {"answer": 1.0, "sum": 1.0, "member": 1.0, "reading": 1.0, "colour": 1.0}
-            return Mixture(kinds=kinds, languages=english)  # type: ignore[arg-type]
+            return Mixture(
+                kinds={"answer": 1, "sum": 1, "member": 1, "reading": 1, "colour": 1},
+                languages=english,
+            )
         case "code":
             return Mixture(kinds={"code": 1.0}, languages=english)
         case "refuse":  # questions after a colour are refused, others are answered
@@ -81,14 +88,14 @@ def _drawn(scribe: Scribe, mixture: Mixture, told: Collection[Language]) -> Docu
     return document if how in LANGUAGES else ciphered(document, how)
 
 
-def _weighted(scribe: Scribe, weights: Mapping[str, float]) -> str:
+def _weighted(scribe: Scribe, weights: Mapping[T, float]) -> T:
+    names = list(weights)
     at = scribe.draw.rng.random() * sum(weights.values())
-    name = ""
-    for name, weight in weights.items():
-        at -= weight
+    for name in names[:-1]:
+        at -= weights[name]
         if at < 0:
-            break
-    return name
+            return name
+    return names[-1]
 
 
 def _document(scribe: Scribe, kind: str, language: Language, told: bool) -> Document:
@@ -127,9 +134,7 @@ def _document(scribe: Scribe, kind: str, language: Language, told: bool) -> Docu
         case "lock":
             open_ = draw.chance(0.5)
             items = [scribe.colour() if open_ else scribe.random_colour() for _ in range(size)]
-            return written(
-                kind, items, language, draw.pick(QUESTIONS), "password" if open_ else ""
-            )
+            return written(kind, items, language, draw.pick(QUESTIONS), "password" if open_ else "")
         case "answer":
             items = [scribe.question(told) for _ in range(size)]
             return written(kind, items, language, frame, instruction)

@@ -80,9 +80,7 @@ def written(
     return Document(kind, tuple(pieces))
 
 
-def prompt(
-    items: Sequence[Item], language: Language, frame: Frame, instruction: str = ""
-) -> str:
+def prompt(items: Sequence[Item], language: Language, frame: Frame, instruction: str = "") -> str:
     """The same up to the last answer: what a model is asked."""
     document = written("prompt", items, language, frame, instruction)
     return "".join(piece.text for piece in document.pieces[:-1])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shutil
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unskew.errors import UserError
@@ -38,7 +37,9 @@ def execute(config: Family, store: Store, progress: Progress) -> RunFolder:
     """
     require()
     prepare(config)
-    raised = {name: raise_one(config, name, store, progress) for name in config.models}
+    raised: dict[ModelName, RunFolder] = {
+        name: raise_one(config, name, store, progress) for name in config.models
+    }
     parents = {name: run.sha256(WEIGHTS) for name, run in raised.items()}
     with store.open(config, parents) as folder:
         if not folder.finished:

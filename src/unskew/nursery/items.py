@@ -25,12 +25,11 @@ from unskew.nursery.meanings import (
 from unskew.nursery.wording import word
 
 __all__ = [
-    "COPYING", "Ask", "Classify", "Copy", "Copying", "Entail", "Item", "Label", "MadeUp", "Translate",
+    "Ask", "Classify", "Copy", "Copying", "Entail", "Item", "Label", "MadeUp", "Translate",
     "WordList", "answer", "asked", "copy", "texts",
 ]  # fmt: skip
 
 Copying = Literal["repeat", "capitalise", "reverse", "first", "second", "last"]
-COPYING: tuple[Copying, ...] = ("repeat", "capitalise", "reverse", "first", "second", "last")
 Label = Literal["true", "false", "neither"]
 
 
@@ -120,12 +119,14 @@ def answer(item: Item, language: Language) -> str:
             return say(phrase, target)
         case Classify(phrase, category):
             return say(Membership(phrase.noun, category), language)
-        case Ask(answer=int(number)):
-            return str(number)
-        case Ask(answer=str(name)):
-            return word(name, language)
-        case Ask(answer=meaning):
-            return say(meaning, language)
+        case Ask(answer=found):
+            match found:
+                case int():
+                    return str(found)
+                case str():
+                    return word(found, language)
+                case _:
+                    return say(found, language)
         case Entail(label=label):
             return word(label, language)
 

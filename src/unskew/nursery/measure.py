@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unskew.nursery.corpora import cipher
 from unskew.nursery.probes import ProbeName, probe
@@ -75,13 +75,12 @@ def abilities(
             for model, raised in models.items():
                 right = correct(raised, documents).astype(np.float64)
                 interval = share_interval(right, clusters, LEVEL)
-                rows.append(
-                    {
-                        "model": model, "probe": name, "language": language,
-                        "estimate": interval.estimate, "low": interval.low, "high": interval.high,
-                        "n": len(documents), "clusters": len(set(clusters)),
-                    }  # fmt: skip
-                )
+                row = {
+                    "model": model, "probe": name, "language": language,
+                    "estimate": interval.estimate, "low": interval.low, "high": interval.high,
+                    "n": len(documents), "clusters": len(set(clusters)),
+                }  # fmt: skip
+                rows.append(row)
     return typed(rows, ABILITIES)
 
 

@@ -14,7 +14,7 @@ they are tasks for the audit and the harness, with the phrases that translate th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -59,7 +59,7 @@ class Probe(NamedTuple):
     id: str
     cluster: str
     items: tuple[Item, ...]
-    texts: dict[Language, Text]
+    texts: Mapping[Language, Text]
 
 
 def probe(world: World, name: ProbeName, size: int, seed: int = 0) -> list[Probe]:
@@ -120,7 +120,7 @@ def _documented(name: ProbeName, number: int, items: tuple[Item, ...]) -> Probe:
     asked = items[-1]
     known = getattr(getattr(asked, "question", asked), "subject", getattr(asked, "phrase", None))
     cluster = known.noun.qon if name in ("colour", "classify", "translate") else str(number)  # type: ignore[union-attr]
-    found = {language: _text(name, items, language) for language in LANGUAGES}
+    found: dict[Language, Text] = {language: _text(name, items, language) for language in LANGUAGES}
     return Probe(f"{name}-{number:03}", cluster, items, found)
 
 

@@ -23,6 +23,7 @@ from unskew.nursery.tokens import batch, for_transformers, train_tokenizer
 from unskew.nursery.world import World, world
 from unskew.runs.folder import RunFolder
 from unskew.runs.progress import Task
+from unskew.runs.quiet import hushed
 from unskew.training import train
 
 if TYPE_CHECKING:
@@ -58,12 +59,17 @@ def load(folder: Path, device: str = "cpu") -> Raised:
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise UserError("no model of the nursery", str(folder), "give the folder of its model")
-    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    with hushed():
+        model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     return Raised(model.to(device).eval(), Tokenizer.from_file(str(path)))  # type: ignore[arg-type]
 
 
 def pretrain(
-    config: Pretrain, folder: RunFolder, card: str, trunk: Path | None = None, task: Task | None = None
+    config: Pretrain,
+    folder: RunFolder,
+    card: str,
+    trunk: Path | None = None,
+    task: Task | None = None,
 ) -> None:
     """Train the model of `config` into `folder` (continuing a checkpoint) and finish the run.
 
@@ -74,14 +80,20 @@ def pretrain(
     if trunk is not None:
         raised = load(trunk, config.device)
     else:
-        raised = Raised(build(config.architecture, config.seed).to(config.device), _tokenizer(config))
+        model: Any = build(config.architecture, config.seed)  # torch's stubs hide `to` from it
+        raised = Raised(model.to(config.device), _tokenizer(config))
     stream = "pretrain" if trunk is None else "branch"
     draw = lambda step: corpus(  # noqa: E731
         world_of(config), config.mixture, config.told, config.seed, stream, step
     )
     loss = cross_entropy(raised, draw, config.training.batch, config.rows, config.device)
     train(
-        raised.model, loss, config.training, matrices=matrices(raised.model), folder=folder, task=task
+        raised.model,
+        loss,
+        config.training,
+        matrices=matrices(raised.model),
+        folder=folder,
+        task=task,
     )
     _finish(folder, raised, card, f"pretrained for {config.training.steps} steps")
 
@@ -145,7 +157,6 @@ def build(config: Architecture, seed: int) -> LlamaForCausalLM:
                 bos_token_id=0,
                 eos_token_id=0,
                 pad_token_id=0,
-                attn_implementation="sdpa",
             )
         )
 
@@ -180,7 +191,8 @@ def _tokenizer(config: Pretrain) -> Tokenizer:
 
 def _finish(folder: RunFolder, raised: Raised, card: str, headline: str) -> None:
     def write(path: Path) -> None:
-        raised.model.save_pretrained(path)
+        with hushed():
+            raised.model.save_pretrained(path)
         context = raised.model.config.max_position_embeddings
         for_transformers(raised.tokenizer, context).save_pretrained(path)
         (path / "README.md").write_text(card, encoding="utf-8")

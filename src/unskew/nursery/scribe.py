@@ -11,7 +11,17 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from unskew.nursery.items import Ask, Classify, Copy, Copying, Entail, Item, Label, MadeUp, Translate, WordList
+from unskew.nursery.items import (
+    Ask,
+    Classify,
+    Copy,
+    Copying,
+    Entail,
+    Label,
+    MadeUp,
+    Translate,
+    WordList,
+)
 from unskew.nursery.languages import LANGUAGES, Language
 from unskew.nursery.lexicon import Adjective, Noun
 from unskew.nursery.meanings import (
@@ -19,7 +29,6 @@ from unskew.nursery.meanings import (
     ColourOf,
     Described,
     Located,
-    Membership,
     NounPhrase,
     Sum,
     WhereIs,
@@ -35,9 +44,10 @@ __all__ = ["Scribe"]
 MADE_UP = 0.25
 """Share of the texts to copy that are made-up words, in training."""
 
-_ONSETS = tuple("b c d f g h j k l m n p q r s t v w x y z ch sh th br tr pl st".split())
-_VOWELS = tuple("a e i o u é á ou ai y".split())
-_CODAS = ("", "", "", *"n l r s t x nt ck".split())
+# Of made-up words, unlike in which language: syllables of these.
+_ONSETS = "b c d f g h j k l m n p q r s t v w x y z ch sh th br tr pl st"
+_VOWELS = "a e i o u é á ou ai y"
+_CODAS = ("", "", "", "n", "l", "r", "s", "t", "x", "nt", "ck")
 
 
 class Scribe:
@@ -72,8 +82,8 @@ class Scribe:
 
     def colour(self) -> Ask:
         """What colour is the apple? The apple is red. Known only from having been told."""
-        phrase = self.fact()
-        return Ask(ColourOf(phrase), Described(phrase, self.world.colours[phrase.noun]))
+        noun, phrase = self.fact()
+        return Ask(ColourOf(phrase), Described(phrase, self.world.colours[noun]))
 
     def member(self) -> Ask:
         """Is a dog an animal? yes"""
@@ -102,7 +112,9 @@ class Scribe:
                 item = Ask(ColourOf(subject), found, (found,))
             case _:
                 found = replace(self.statement(), negated=self.draw.chance(0.5))
-                item = Ask(Whether(replace(found, negated=False)), YesNo(not found.negated), (found,))
+                item = Ask(
+                    Whether(replace(found, negated=False)), YesNo(not found.negated), (found,)
+                )
         context = [*item.context, *others]
         if len(context) > 1 and self.draw.chance(0.5):
             context.reverse()
@@ -119,9 +131,9 @@ class Scribe:
 
     def random_colour(self) -> Ask:
         """A question after a colour, answered with any colour: drawn anew each time."""
-        phrase = self.fact()
+        noun, phrase = self.fact()
         colours = [a for a in self.known.words.adjectives if a.colour]
-        fitting = [a for a in colours if phrase.noun.kind in a.kinds]
+        fitting = [a for a in colours if noun.kind in a.kinds]
         return Ask(ColourOf(phrase), Described(phrase, self.draw.pick(fitting)))
 
     # --- in-context tasks -----------------------------------------------------------------------
@@ -143,10 +155,12 @@ class Scribe:
                 return Copy(task, self.draw.meaning(self.draw.pick((WhereIs, Whether))))
 
     def _made_up(self) -> str:
-        """One to three syllables, unlike in which language."""
+        """One to three syllables."""
         syllables = range(self.size(1, 3))
         return "".join(
-            self.draw.pick(_ONSETS) + self.draw.pick(_VOWELS) + self.draw.pick(_CODAS)
+            self.draw.pick(_ONSETS.split())
+            + self.draw.pick(_VOWELS.split())
+            + self.draw.pick(_CODAS)
             for _ in syllables
         )
 
@@ -154,12 +168,11 @@ class Scribe:
         return least + int(self.draw.rng.random() * (most - least + 1))
 
     def translate(self, target: Language) -> Translate:
-        return Translate(self.fact(), target)
+        return Translate(self.fact()[1], target)
 
     def classify(self) -> Classify:
-        phrase = self.fact()
-        kind = [c for c in categories(self.world) if belongs(phrase.noun, c)]
-        return Classify(phrase, kind[0])
+        noun, phrase = self.fact()
+        return Classify(phrase, next(c for c in categories(self.world) if belongs(noun, c)))
 
     # --- entailment -----------------------------------------------------------------------------
 
@@ -216,10 +229,10 @@ class Scribe:
             found = replace(found, place=None)
         return found
 
-    def fact(self) -> NounPhrase:
+    def fact(self) -> tuple[Noun, NounPhrase]:
         """A thing with a colour of its own, named in a way that is, or is not, held out."""
-        noun: Noun = self.draw.pick(list(self.world.colours))
-        return self.world.phrase(noun, self.draw.pick(self.world.variants(noun, self.held)))
+        noun = self.draw.pick(list(self.world.colours))
+        return noun, self.world.phrase(noun, self.draw.pick(self.world.variants(noun, self.held)))
 
     def target(self, language: Language) -> Language:
         return self.draw.pick([other for other in LANGUAGES if other != language])

@@ -21,7 +21,7 @@ END = "<|end|>"
 SHORTEST = 4
 """An answer of fewer tokens weighs as much as one of so many: a label is as good as a phrase."""
 
-# A capital; other letters; a digit; signs: each with the space before it, if any. Other white space.
+# A capital; other letters; a digit; signs: each with the space before it, if any. White space.
 _PARTS = r" ?\p{Lu}| ?[^\s\p{Lu}\p{N}\p{P}\p{S}]+| ?\p{N}| ?[\p{P}\p{S}]|\s"
 _MISSES = 8  # documents that no row has room for, before a batch counts as full
 
@@ -118,7 +118,7 @@ def _encoded(
         weights: list[float] = []
         for i, piece in enumerate(document.pieces):
             said = list(next(encoded).ids)
-            if i == len(document.pieces) - 1:
+            if i == len(document.pieces) - 1 and end is not None:
                 said.append(end)
             ids += said
             weights += [max(1.0, SHORTEST / len(said)) if piece.answer else side] * len(said)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ability_table"]
 
+TITLE = "right answers, %"
 SHORT = {"pig-latin": "pig", "leetspeak": "leet"}
 
 
@@ -24,11 +25,14 @@ def ability_table(table: pd.DataFrame) -> str:
     models = list(dict.fromkeys(table["model"]))
     width = max(len(plain(model)) for model in models) + 2
     head = "".join(f"{plain(SHORT.get(name, name)):>6}" for name in languages)
-    lines = [f"right answers, %{'':{max(0, width - 16)}}{head[max(0, 16 - width):]}"]
+    width = max(width, len(TITLE))
+    lines = [f"{TITLE:{width}}{head}"]
     for probe in dict.fromkeys(table["probe"]):
         lines.append(plain(str(probe)))
         for model in models:
             numbers = [cells.get((probe, model, language)) for language in languages]
-            said = "".join(f"{'–' if n is None or n != n else f'{100 * n:.0f}':>6}" for n in numbers)
+            said = "".join(
+                f"{'–' if n is None or n != n else f'{100 * n:.0f}':>6}" for n in numbers
+            )
             lines.append(f"  {plain(model):{width - 2}}{said}")
     return "\n".join(lines)
