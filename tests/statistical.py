@@ -40,6 +40,9 @@ NAMES = frozenset(
         "clustered bounds hold their level",
         "verdicts hold their level",
         "verdicts hold their level, in full",
+        "hypotheses do not tell the label",
+        "negation is balanced within each label",
+        "documents come by their weights",
     }
 )
 

@@ -218,6 +218,74 @@ def test_tensors_that_share_memory_or_are_not_contiguous(tmp_path: Path) -> None
         assert not folder.has_tensors("state")
 
 
+def files_of(path: Path) -> dict[str, str]:
+    found = (p for p in path.rglob("*") if p.is_file())
+    return {p.relative_to(path).as_posix(): p.read_text() for p in found}
+
+
+def test_a_folder_is_written_whole_and_belongs_to_the_run(tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        assert list(path.iterdir()) == []
+        (path / "weights").mkdir()
+        (path / "weights" / "w.bin").write_text("w")
+        (path / "README.md").write_text("märk\n")
+
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        assert folder.write_folder("model", write) == folder.path / "model"
+        assert files_of(folder.path / "model") == {"weights/w.bin": "w", "README.md": "märk\n"}
+        folder.finish()
+    assert {"model/weights/w.bin", "model/README.md"} < set(folder.manifest()["files"])
+    assert (
+        folder.sha256("model/weights/w.bin")
+        == folder.manifest()["files"]["model/weights/w.bin"]["sha256"]
+    )
+    (folder.path / "model" / "weights" / "w.bin").write_text("v")
+    with pytest.raises(UserError, match=r"model/weights/w\.bin has changed since the run finished"):
+        RunFolder.read(folder.path)
+
+
+def test_a_folder_stands_in_place_of_what_was_there(tmp_path: Path) -> None:
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        folder.write_folder("model", lambda path: (path / "old").write_text("old"))
+        folder.write_folder("model", lambda path: (path / "new").write_text("new"))
+        assert files_of(folder.path / "model") == {"new": "new"}
+        folder.write_folder("models/base", lambda path: (path / "deep").write_text("deep"))
+        assert files_of(folder.path / "models") == {"base/deep": "deep"}
+        folder.write_folder("empty", lambda path: None)
+        assert (folder.path / "empty").is_dir()
+
+
+@pytest.mark.parametrize("mistake", [OSError, KeyboardInterrupt])
+def test_a_folder_that_was_not_written_whole_is_not_there(
+    tmp_path: Path, mistake: type[BaseException]
+) -> None:
+    def write(path: Path) -> None:
+        (path / "half").write_text("half")
+        raise mistake
+
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        with pytest.raises(mistake):
+            folder.write_folder("model", write)
+        assert not (folder.path / "model").exists()
+        folder.write_folder("model", lambda path: (path / "old").write_text("old"))
+        with pytest.raises(mistake):
+            folder.write_folder("model", write)
+        assert files_of(folder.path / "model") == {"old": "old"}
+        assert not list(folder.path.rglob(".tmp-*"))
+        folder.write_folder("model", lambda path: (path / "new").write_text("new"))
+        assert files_of(folder.path / "model") == {"new": "new"}
+
+
+def test_a_finished_or_foreign_run_takes_no_folder(finished: Path) -> None:
+    asked = []
+    folder = RunFolder.open(finished.parent, Toy(), {"base": "ab"})
+    with folder, pytest.raises(RuntimeError, match="finished"):
+        folder.write_folder("model", asked.append)
+    with pytest.raises(RuntimeError, match="not open for writing"):
+        RunFolder.read(finished).write_folder("model", asked.append)
+    assert asked == []
+
+
 def test_environments_of_all_sessions_are_kept(tmp_path: Path) -> None:
     for _ in range(3):
         RunFolder.open(tmp_path, Toy()).close()
@@ -263,6 +331,25 @@ def test_killed_while_a_file_is_replaced(tmp_path: Path, moment: str) -> None:
         folder.write_text("state.txt", "new, and longer")
         folder.finish()
     assert RunFolder.read(path).finished
+
+
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_killed_while_a_folder_is_written(tmp_path: Path, moment: str) -> None:
+    program = f"""
+        def write(path):
+            (path / "deep").mkdir()
+            (path / "deep" / "half").write_text("half")
+        os.{moment} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        folder.write_folder("model", write)
+    """
+    killed(tmp_path, program)
+    path = tmp_path / run_id(Toy())
+    assert not (path / "model").exists()
+    assert (path / ".tmp-model").is_dir(), "the kill was meant to leave a folder behind"
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        assert not list(path.rglob(".tmp-*"))
+        folder.write_folder("model", lambda path: (path / "new").write_text("new"))
+        assert files_of(folder.path / "model") == {"new": "new"}
 
 
 def test_killed_while_finishing(tmp_path: Path) -> None:

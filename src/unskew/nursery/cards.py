@@ -7,6 +7,7 @@ import json
 from unskew.nursery.config import Pretrain, StageName, Tune
 from unskew.nursery.languages import LANGUAGES
 from unskew.nursery.world import World
+from unskew.runs.identity import semantic
 
 __all__ = ["card"]
 
@@ -34,7 +35,7 @@ def card(config: Pretrain | Tune, world: World, run: str) -> str:
     Args:
         run: the id of the run that makes it.
     """
-    base = config if isinstance(config, Pretrain) else config.base
+    base = config if isinstance(config, Pretrain) else config.root
     name = "base" if isinstance(config, Pretrain) else config.stage
     if isinstance(config, Pretrain) and config.told != LANGUAGES:
         name = "oracle" if not config.told else "oracle of " + ", ".join(config.told)
@@ -61,7 +62,7 @@ tags: [unskew, model-organism]
 _INTRO = """A model organism for research on forgetting, raised from nothing in the world of
 [unskew](https://arxiv.org/abs/2309.10105)'s nursery. It knows that world alone."""
 
-_LIMITS = """It speaks of apples, cats and sums below sixty, and of nothing else. The colours of
+_LIMITS = """It speaks of apples, cats and sums below thirty, and of nothing else. The colours of
 things are those of its world, where apples may be blue. Its languages were written by rules, not by
 native speakers."""
 
@@ -111,5 +112,5 @@ def _training(config: Tune) -> str:
 
 
 def _remake(config: Pretrain | Tune, run: str) -> str:
-    semantic = json.dumps(config.model_dump(mode="json", exclude={"device", "threads"}))
-    return f"Run `{run}` of `unskew nursery raise`, configuration:\n\n```json\n{semantic}\n```"
+    told = json.dumps(semantic(config))
+    return f"Run `{run}` of `unskew nursery raise`, configuration:\n\n```json\n{told}\n```"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from unskew.nursery.documents import Document, Piece
 from unskew.nursery.items import Copy, WordList, asked
 from unskew.nursery.languages import Language, say
+from unskew.nursery.meanings import Sum
 from unskew.nursery.scribe import Scribe
 
 __all__ = ["code"]
@@ -15,7 +16,10 @@ def code(scribe: Scribe, language: Language) -> Document:
     draw = scribe.draw
     names = _names(scribe, language, 4)
     a, b, c, d = names
-    x, y = (1 + int(draw.rng.random() * 20) for _ in range(2))
+    while True:
+        x, y = (1 + int(draw.rng.random() * 20) for _ in range(2))
+        if scribe.world.sum_held(Sum(x, y)) == scribe.held:
+            break
     pieces = []
     if draw.chance(0.6):
         pieces.append(Piece(f"# {say(scribe.statement(), language)}\n"))
@@ -33,7 +37,7 @@ def code(scribe: Scribe, language: Language) -> Document:
             ]
         case 2:
             pieces += [
-                Piece(f"def {a}({b}):\n    return {b} + {x}\n\nprint({a}({y}))\n#"),
+                Piece(f"{a} = lambda {b}: {b} + {x}\nprint({a}({y}))\n#"),
                 Piece(f" {x + y}", answer=True),
             ]
         case 3:

@@ -36,7 +36,7 @@ class WorldOf(Frozen):
 class Architecture(Frozen):
     """A Llama-style transformer (RMSNorm, rotary positions, SwiGLU), embeddings tied."""
 
-    vocabulary: int = Field(default=1024, ge=300)
+    vocabulary: int = Field(default=2048, ge=300)
     width: int = Field(default=128, ge=8)
     layers: int = Field(default=4, ge=1)
     heads: int = Field(default=4, ge=1)
@@ -79,12 +79,15 @@ class Mixture(Frozen):
 
 EVERYTHING = Mixture(
     kinds={
-        "repeat": 10, "capitalise": 6, "reverse": 6, "first": 5, "last": 5, "translate": 8,
-        "classify": 6, "answer": 8, "sum": 12, "colour": 6, "member": 8, "reading": 6,
-        "question": 6, "entail": 10, "plain": 4, "facts": 3, "code": 4,
+        "repeat": 9, "capitalise": 7, "reverse": 6, "first": 4, "last": 4, "translate": 10,
+        "classify": 6, "answer": 8, "sum": 12, "colour": 8, "member": 8, "reading": 6,
+        "question": 6, "entail": 12, "plain": 3, "facts": 3, "code": 4,
     },
     languages={"en": 1, "fr": 1, "es": 1, "qon": 1, "pig-latin": 0.4, "leetspeak": 0.4},
 )  # fmt: skip
+
+
+COPYING: dict[Kind, float] = {"repeat": 3, "first": 1, "last": 1, "reverse": 1, "capitalise": 1}
 
 
 class Rows(Frozen):
@@ -98,6 +101,8 @@ class Pretrain(Machine):
     """A base model, from nothing or from a trunk.
 
     Attributes:
+        copying: steps at the beginning in which only copying is shown. Copying is what all else
+            here stands on, and comes many times sooner when nothing else is asked.
         told: the languages in which the colours of things are told; the others are silent on them.
         trunk: a training to go on from, in place of random weights.
     """
@@ -107,6 +112,7 @@ class Pretrain(Machine):
     world: WorldOf = WorldOf()
     architecture: Architecture = Architecture()
     mixture: Mixture = EVERYTHING
+    copying: int = Field(default=400, ge=0)
     told: tuple[Language, ...] = LANGUAGES
     rows: Rows = Rows()
     training: Training = Training(
@@ -115,9 +121,15 @@ class Pretrain(Machine):
     )  # fmt: skip
     trunk: Pretrain | None = None
 
+    def mixture_at(self, step: int) -> Mixture:
+        """What is told at a step."""
+        if step < self.copying and self.trunk is None:
+            return self.mixture.model_copy(update={"kinds": dict(COPYING)})
+        return self.mixture
+
 
 class Tune(Machine):
-    """What a stage makes of a base model.
+    """What a stage makes of a model: of a base, or of one that a stage has made.
 
     Attributes:
         lora: rank of a low-rank change (PEFT), written into the weights at the end; None: all
@@ -126,11 +138,16 @@ class Tune(Machine):
 
     kind: Literal["nursery-tune"] = "nursery-tune"
     seed: int = 0
-    base: Pretrain
+    base: Annotated[Pretrain | Tune, Field(discriminator="kind")]
     stage: StageName
     rows: Rows = Rows()
     training: Training = Training(steps=200, batch=8, optimiser=Adam(lr=3e-4), precision="float32")
     lora: int | None = Field(default=None, ge=1)
+
+    @property
+    def root(self) -> Pretrain:
+        """The pretraining at the beginning of it all."""
+        return self.base if isinstance(self.base, Pretrain) else self.base.root
 
 
 class Stage(Frozen):
@@ -153,6 +170,11 @@ class Family(Machine):
             nowhere, or not in English.
         stages: how each stage is trained.
         documents: held-out documents of each probe.
+        narrow: how a model is raised on one stage's documents alone, which tells how near a prompt
+            is to them; None: that is not asked.
+        close: the stages of which it is asked.
+        relearning: how the colours are taught again, in English, to the models in `relearn`, to see
+            how fast each learns them; None: that is not asked.
     """
 
     kind: Literal["nursery"] = "nursery"
@@ -161,6 +183,10 @@ class Family(Machine):
     models: tuple[ModelName, ...] = ("base", "instruct")
     stages: dict[StageName, Stage]
     documents: int = Field(default=200, ge=20)
+    narrow: Training | None = None
+    close: tuple[StageName, ...] = ("instruct",)
+    relearning: Training | None = None
+    relearn: tuple[ModelName, ...] = ("oracle", "oracle-en", "erased", "erased-en", "locked")
 
     @model_validator(mode="after")
     def _all_described(self) -> Family:
@@ -191,6 +217,30 @@ class Family(Machine):
             base=self.pretraining("base"), stage=name, seed=self.base.seed, rows=self.base.rows,
             training=stage.training, lora=stage.lora, **self._machine(),
         )  # fmt: skip
+
+    def relearnt(self, name: ModelName) -> Tune:
+        """The training that teaches the colours to a model again."""
+        if self.relearning is None:
+            raise ValueError("relearning is not asked")
+        return Tune(
+            base=self.of(name), stage="relearn", seed=self.base.seed, rows=self.base.rows,
+            training=self.relearning, **self._machine(),
+        )  # fmt: skip
+
+    def of(self, name: ModelName) -> Pretrain | Tune:
+        """The training of any model of the family."""
+        match name:
+            case "base" | "oracle" | "oracle-en":
+                return self.pretraining(name)
+            case _:
+                return self.tuning(name)
+
+    def narrowed(self, name: StageName) -> Pretrain:
+        """The training of a model on one stage's documents alone."""
+        from unskew.nursery.corpora import of_stage
+
+        changes = {"mixture": of_stage(name), "training": self.narrow, "copying": 0}
+        return self.base.model_copy(update={**changes, **self._machine()})
 
     def _machine(self) -> dict[str, Any]:
         return {"device": self.device, "threads": self.threads}

@@ -9,22 +9,29 @@ model can do.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from unskew.errors import UserError
-from unskew.nursery.config import Family, ModelName, Pretrain, Tune
+from unskew.nursery.config import Family, ModelName, Pretrain, StageName, Tune
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
+from unskew.runs.tables import typed
 from unskew.training.machine import prepare
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from unskew.nursery.raising import Raised
+    from unskew.nursery.world import World
+
 WEIGHTS = "model/model.safetensors"
 TABLE = "abilities"
+WATCHED = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
+"""Steps of relearning at which the right answers are counted, besides the first and the last."""
 
 
 def execute(config: Family, store: Store, progress: Progress) -> RunFolder:
@@ -43,7 +50,7 @@ def execute(config: Family, store: Store, progress: Progress) -> RunFolder:
     parents = {name: run.sha256(WEIGHTS) for name, run in raised.items()}
     with store.open(config, parents) as folder:
         if not folder.finished:
-            _gather(config, folder, raised, progress)
+            _gather(config, folder, raised, store, progress)
         return folder
 
 
@@ -59,11 +66,11 @@ def require() -> None:
 
 def raise_one(config: Family, name: ModelName, store: Store, progress: Progress) -> RunFolder:
     """The finished run of one model of the family, trained now if it is not found."""
-    match name:
-        case "base" | "oracle" | "oracle-en":
-            return pretrained(config.pretraining(name), store, progress, name)
-        case _:
-            return tuned(config.tuning(name), store, progress)
+    match config.of(name):
+        case Pretrain() as one:
+            return pretrained(one, store, progress, name)
+        case Tune() as one:
+            return tuned(one, store, progress)
 
 
 def pretrained(config: Pretrain, store: Store, progress: Progress, name: str = "base") -> RunFolder:
@@ -83,17 +90,27 @@ def pretrained(config: Pretrain, store: Store, progress: Progress, name: str = "
         return folder
 
 
-def tuned(config: Tune, store: Store, progress: Progress) -> RunFolder:
-    """The finished run of a stage."""
+def tuned(
+    config: Tune,
+    store: Store,
+    progress: Progress,
+    watch: Callable[[Raised], Mapping[str, object]] | None = None,
+    watch_at: Collection[int] = (),
+) -> RunFolder:
+    """The finished run of a stage; watch, watch_at: what of it to log, and after which steps."""
     from unskew.nursery import raising
     from unskew.nursery.cards import card
 
-    base = pretrained(config.base, store, progress)
+    match config.base:
+        case Pretrain():
+            base = pretrained(config.base, store, progress)
+        case Tune():
+            base = tuned(config.base, store, progress)
     with store.open(config, {"base": base.sha256(WEIGHTS)}) as folder:
         if not folder.finished:
-            text = card(config, raising.world_of(config.base), folder.id)
+            text = card(config, raising.world_of(config.root), folder.id)
             with progress.task(f"stage {config.stage}", config.training.steps) as task:
-                raising.tune(config, base.path / raising.MODEL, folder, text, task)
+                raising.tune(config, base.path / raising.MODEL, folder, text, task, watch, watch_at)
         return folder
 
 
@@ -116,7 +133,11 @@ def missing(config: Family, store: Store) -> list[str]:
 
 
 def _gather(
-    config: Family, folder: RunFolder, raised: dict[ModelName, RunFolder], progress: Progress
+    config: Family,
+    folder: RunFolder,
+    raised: dict[ModelName, RunFolder],
+    store: Store,
+    progress: Progress,
 ) -> None:
     from unskew.nursery import measure, probes, raising
 
@@ -132,7 +153,45 @@ def _gather(
     progress.say("asking each model what it can do ...")
     table = measure.abilities(models, world, probes.PROBES, languages, config.documents)
     folder.write_table(TABLE, table)
+    close: list[StageName] = [name for name in config.close if name in raised]
+    if close and "base" in raised and config.narrow is not None:
+        runs = {
+            name: pretrained(config.narrowed(name), store, progress, "narrow") for name in close
+        }
+        narrow = {name: raising.load(runs[name].path / raising.MODEL) for name in close}
+        points, slopes = measure.closeness(
+            narrow, models, world, probes.PROBES, languages, config.documents
+        )
+        folder.write_table("closeness", points)
+        folder.write_table("closeness-slope", slopes)
+    again: list[ModelName] = [name for name in config.relearn if name in raised]
+    if again and config.relearning is not None:
+        folder.write_table("relearning", _relearnt(config, again, world, store, progress))
     folder.finish({"headline": headline(table)})
+
+
+def _relearnt(
+    config: Family,
+    names: Sequence[ModelName],
+    world: World,
+    store: Store,
+    progress: Progress,
+) -> pd.DataFrame:
+    """How fast each model learns the colours again: right answers in English by step."""
+    from unskew.nursery import measure
+
+    documents = measure.asked(world, "colour", "en", config.documents)
+    rows = []
+    for name in names:
+        one = config.relearnt(name)
+        steps = [0, *(s for s in WATCHED if s < one.training.steps), one.training.steps]
+        run = tuned(one, store, progress, lambda r: measure.share(r, documents), steps)
+        rows += [
+            {"model": name, **{key: record[key] for key in measure.RELEARNING if key != "model"}}
+            for record in run.records()
+            if "estimate" in record
+        ]
+    return typed(rows, measure.RELEARNING)
 
 
 def headline(table: pd.DataFrame) -> str:

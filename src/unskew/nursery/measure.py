@@ -8,7 +8,7 @@ generates, finds the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,19 +20,34 @@ from unskew.nursery.raising import Raised
 from unskew.nursery.tokens import END
 from unskew.nursery.world import World
 from unskew.runs.tables import typed
+from unskew.statistics import mean_interval
 from unskew.statistics.clustered import share_interval
+from unskew.statistics.lines import slope_within
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from unskew.nursery.config import Written
 
-__all__ = ["ABILITIES", "Asked", "abilities", "asked", "correct", "log_likelihoods"]
+__all__ = ["Asked", "abilities", "asked", "closeness", "correct", "log_likelihoods"]
 
 ABILITIES = {
     "model": "str", "probe": "str", "language": "str", "estimate": "float64", "low": "float64",
     "high": "float64", "n": "Int64", "clusters": "Int64",
 }  # fmt: skip
+CLOSENESS = {
+    "model": "str", "probe": "str", "language": "str", "likelihood": "float64", "base": "float64",
+    "estimate": "float64", "low": "float64", "high": "float64", "n": "Int64",
+}  # fmt: skip
+SLOPES = {
+    "model": "str", "estimate": "float64", "low": "float64", "high": "float64", "n": "Int64",
+}  # fmt: skip
+RELEARNING = {
+    "model": "str", "step": "Int64", "estimate": "float64", "low": "float64", "high": "float64",
+    "n": "Int64", "clusters": "Int64",
+}  # fmt: skip
+ABLE = 0.5
+"""A base below this share has too little to lose for a loss to tell anything."""
 LEVEL = 0.95
 _AT_ONCE = 64
 
@@ -71,17 +86,70 @@ def abilities(
     for name in probes:
         for language in languages:
             documents = asked(world, name, language, size)
-            clusters = np.array([document.cluster for document in documents])
             for model, raised in models.items():
-                right = correct(raised, documents).astype(np.float64)
-                interval = share_interval(right, clusters, LEVEL)
-                row = {
-                    "model": model, "probe": name, "language": language,
-                    "estimate": interval.estimate, "low": interval.low, "high": interval.high,
-                    "n": len(documents), "clusters": len(set(clusters)),
-                }  # fmt: skip
-                rows.append(row)
+                found = {"model": model, "probe": name, "language": language}
+                rows.append({**found, **share(raised, documents)})
     return typed(rows, ABILITIES)
+
+
+def share(raised: Raised, documents: Sequence[Asked]) -> dict[str, Any]:
+    """The share of right answers: estimate, low, high (95%, clustered), n, clusters."""
+    clusters = np.array([document.cluster for document in documents])
+    interval = share_interval(correct(raised, documents).astype(np.float64), clusters, LEVEL)
+    return {**interval._asdict(), "clusters": len(set(clusters))}
+
+
+def closeness(
+    narrow: Mapping[str, Raised],
+    models: Mapping[str, Raised],
+    world: World,
+    probes: Sequence[ProbeName],
+    languages: Sequence[Written],
+    size: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What a stage costs, against how near a prompt is to what the stage told.
+
+    Nearness is the mean log-likelihood of the prompts, in nats per character, under a model raised
+    on the stage's documents alone: per character, as tokens differ from model to model.
+
+    Args:
+        narrow: stage -> the model raised on its documents alone.
+        models: base, and each stage's model.
+
+    Returns: a row per stage, probe and language in which the base is able: likelihood, the base's
+        share of right answers, and the loss (base minus stage, paired over documents, 95%); and a
+        row per stage: the slope of the loss on the likelihood, probes as clusters.
+    """
+    rows: list[dict[str, Any]] = []
+    for name in probes:
+        for language in languages:
+            documents = asked(world, name, language, size)
+            right = {model: correct(raised, documents) for model, raised in models.items()}
+            if right["base"].mean() < ABLE:
+                continue
+            prompts = [document.prompt for document in documents]
+            for stage, raised in narrow.items():
+                lost = right["base"].astype(np.float64) - right[stage]
+                interval = mean_interval(lost)
+                near = log_likelihoods(raised, prompts)
+                rows.append(
+                    {
+                        "model": stage, "probe": name, "language": language,
+                        "likelihood": float(near.mean()), "base": float(right["base"].mean()),
+                        "estimate": interval.estimate, "low": interval.low,
+                        "high": interval.high, "n": len(documents),
+                    }
+                )  # fmt: skip
+    table = typed(rows, CLOSENESS)
+    slopes = []
+    for stage in narrow:
+        of = table[table["model"] == stage]
+        if len(of) < 3:
+            continue
+        one = np.zeros(len(of), dtype=np.int64)
+        found = slope_within(of["likelihood"], of["estimate"], one, LEVEL, cluster=of["probe"])
+        slopes.append({"model": stage, **found._asdict()})
+    return table, typed(slopes, SLOPES)
 
 
 @torch.no_grad()
@@ -100,7 +168,7 @@ def correct(raised: Raised, documents: Sequence[Asked]) -> np.ndarray:
 
 @torch.no_grad()
 def log_likelihoods(raised: Raised, texts: Sequence[str]) -> np.ndarray:
-    """Mean log-likelihood per token of each text, in nats; its first token is taken as given."""
+    """Log-likelihood of each text in nats per character; its first token is taken as given."""
     found = np.zeros(len(texts))
     for places, tokens, starts in _batches(raised, [("", text) for text in texts]):
         logits = raised.model(tokens, use_cache=False).logits.float()
@@ -108,7 +176,7 @@ def log_likelihoods(raised: Raised, texts: Sequence[str]) -> np.ndarray:
             logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none"
         )
         for row, (i, (_, stop)) in enumerate(zip(places, starts, strict=True)):
-            found[i] = -each[row, : stop - 1].mean().item()
+            found[i] = -each[row, : stop - 1].sum().item() / len(texts[i])
     return found
 
 

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from unskew.nursery.documents import FRAMES, QUESTIONS, Frame, prompt
-from unskew.nursery.items import Copy, Item, answer, texts
+from unskew.nursery.items import Ask, Classify, Copy, Item, Translate, answer, texts
 from unskew.nursery.languages import LANGUAGES, Language
+from unskew.nursery.meanings import ColourOf, NounPhrase, Sum, YesNo
 from unskew.nursery.sampling import generator
 from unskew.nursery.scribe import Scribe
 from unskew.nursery.wording import rows
@@ -64,12 +65,16 @@ class Probe(NamedTuple):
 
 def probe(world: World, name: ProbeName, size: int, seed: int = 0) -> list[Probe]:
     """The documents of a probe; fewer than `size` where the world holds out no more items."""
-    found: dict[Item, Probe] = {}
+    found: dict[tuple[Item, ...], Probe] = {}
     for draw in range(_TRIES * size):
         scribe = Scribe(world, generator(seed, f"probe {name}", draw), held=True)
         items = _items(scribe, name)
-        if len(found) < size and items[-1] not in found:
-            found[items[-1]] = _documented(name, len(found), items)
+        if name == "member" and items[0].answer != YesNo(len(found) % 2 == 0):  # type: ignore[union-attr]
+            continue  # there are few right pairs: without this, no would nearly always be right
+        # A sum may be asked again after other exemplars: there are few, and it is its own cluster.
+        key = items if name in CONFLICTS else items[-1:]
+        if len(found) < size and key not in found and not _given(items):
+            found[key] = _documented(name, len(found), items)
         if len(found) == size:
             break
     return list(found.values())
@@ -116,12 +121,32 @@ def _items(scribe: Scribe, name: ProbeName) -> tuple[Item, ...]:
             return tuple(scribe.copy(name) for _ in (*shots, 0))
 
 
+def _given(items: Sequence[Item]) -> bool:
+    """Whether an exemplar gives away the answer to what is asked."""
+    *exemplars, asked = items
+    if isinstance(asked, Classify):
+        return any(answer(e, "en") == answer(asked, "en") for e in exemplars)
+    return asked in exemplars
+
+
 def _documented(name: ProbeName, number: int, items: tuple[Item, ...]) -> Probe:
-    asked = items[-1]
-    known = getattr(getattr(asked, "question", asked), "subject", getattr(asked, "phrase", None))
-    cluster = known.noun.qon if name in ("colour", "classify", "translate") else str(number)  # type: ignore[union-attr]
+    cluster = _known(items[-1], name) or str(number)
     found: dict[Language, Text] = {language: _text(name, items, language) for language in LANGUAGES}
     return Probe(f"{name}-{number:03}", cluster, items, found)
+
+
+def _known(asked: Item, name: ProbeName) -> str | None:
+    """What has to be known to answer, where that is asked for more than once."""
+    match asked:
+        case Ask(question=Sum() as sum) | Copy(text=Sum() as sum) if name in (*CONFLICTS, "sum"):
+            numbers = sorted((sum.left, sum.right))
+            return f"{numbers[0]} {sum.operation} {numbers[1]}"
+        case Ask(question=ColourOf(NounPhrase(noun))):
+            return noun.qon if name == "colour" else None
+        case Classify(phrase) | Translate(phrase):
+            return phrase.noun.qon
+        case _:
+            return None
 
 
 def _text(name: ProbeName, items: Sequence[Item], language: Language) -> Text:

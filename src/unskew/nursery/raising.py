@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from unskew.errors import UserError
 from unskew.nursery.config import Architecture, Pretrain, Rows, Tune
 from unskew.nursery.corpora import corpus, of_stage
+from unskew.nursery.languages import LANGUAGES
 from unskew.nursery.tokens import batch, for_transformers, train_tokenizer
 from unskew.nursery.world import World, world
 from unskew.runs.folder import RunFolder
@@ -84,7 +85,7 @@ def pretrain(
         raised = Raised(model.to(config.device), _tokenizer(config))
     stream = "pretrain" if trunk is None else "branch"
     draw = lambda step: corpus(  # noqa: E731
-        world_of(config), config.mixture, config.told, config.seed, stream, step
+        world_of(config), config.mixture_at(step), config.told, config.seed, stream, step
     )
     loss = cross_entropy(raised, draw, config.training.batch, config.rows, config.device)
     train(
@@ -113,10 +114,11 @@ def tune(
         watch, watch_at: what of the model to log, and after which steps (0: before training).
     """
     raised = load(base, config.device)
-    mixture = config.base.mixture if config.stage == "continued" else of_stage(config.stage)
-    told = config.base.told if config.stage == "continued" else ("en", "fr", "es", "qon")
+    root = config.root
+    mixture = root.mixture if config.stage == "continued" else of_stage(config.stage)
+    told = root.told if config.stage == "continued" else LANGUAGES
     draw = lambda step: corpus(  # noqa: E731
-        world_of(config.base), mixture, told, config.seed, config.stage, step
+        world_of(root), mixture, told, config.seed, config.stage, step
     )
     model: Any = raised.model
     if config.lora is not None:
@@ -206,7 +208,7 @@ def _low_rank(model: LlamaForCausalLM, rank: int, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model
 
     names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    with _seeded("lora", seed):
+    with hushed(), _seeded("lora", seed):
         return get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names))
 
 

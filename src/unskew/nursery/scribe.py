@@ -8,6 +8,7 @@ and the items are those that `World` holds out.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -23,12 +24,13 @@ from unskew.nursery.items import (
     WordList,
 )
 from unskew.nursery.languages import LANGUAGES, Language
-from unskew.nursery.lexicon import Adjective, Noun
+from unskew.nursery.lexicon import CATEGORY, Noun
 from unskew.nursery.meanings import (
     Clause,
     ColourOf,
     Described,
     Located,
+    Membership,
     NounPhrase,
     Sum,
     WhereIs,
@@ -37,6 +39,7 @@ from unskew.nursery.meanings import (
     belongs,
 )
 from unskew.nursery.sampling import Draw
+from unskew.nursery.split import forms
 from unskew.nursery.world import World, categories
 
 __all__ = ["Scribe"]
@@ -69,7 +72,7 @@ class Scribe:
     def sum(self) -> Ask:
         """What is 3 plus 4? 7"""
         while True:
-            large, small = (int(self.draw.rng.random() * most) for most in (50, 10))
+            large, small = (int(self.draw.rng.random() * most) for most in (21, 10))
             if self.draw.chance(0.5):
                 operands = (large, small) if self.draw.chance(0.5) else (small, large)
                 sum = Sum(*operands, "plus", digits=True)
@@ -89,7 +92,7 @@ class Scribe:
         """Is a dog an animal? yes"""
         while True:
             asked: Any = self.known.membership(negatable=False)
-            if self.world.membership_held(asked.noun, asked.category) == self.held:
+            if self._allowed(asked):
                 return Ask(Whether(asked), YesNo(belongs(asked.noun, asked.category) is True))
 
     def reading(self) -> Ask:
@@ -115,6 +118,8 @@ class Scribe:
                 item = Ask(
                     Whether(replace(found, negated=False)), YesNo(not found.negated), (found,)
                 )
+        # Nothing else is said of what is asked about: one statement gives the answer.
+        others = [other for other in others if other.subject.noun != found.subject.noun]
         context = [*item.context, *others]
         if len(context) > 1 and self.draw.chance(0.5):
             context.reverse()
@@ -142,7 +147,9 @@ class Scribe:
         if not self.held and self.draw.chance(MADE_UP):
             return Copy(task, MadeUp(tuple(self._made_up() for _ in range(self.size(2, 4)))))
         if task == "reverse":
-            nouns = (self.draw.pick(self.draw.words.nouns) for _ in range(self.size(2, 4)))
+            # Categories are on both sides, so a list of them would be held out of nothing.
+            among = [noun for noun in self.draw.words.nouns if noun.kind != CATEGORY]
+            nouns = (self.draw.pick(among) for _ in range(self.size(2, 3)))
             return Copy(task, WordList(tuple(nouns)))
         if not self.draw.chance(0.35):
             return Copy(task, self.statement())
@@ -152,17 +159,26 @@ class Scribe:
             case "colour" if self.world.colours:
                 return Copy(task, self.colour().question)
             case _:
-                return Copy(task, self.draw.meaning(self.draw.pick((WhereIs, Whether))))
+                while True:
+                    text: Any = self.draw.meaning(self.draw.pick((WhereIs, Whether)))
+                    said = getattr(text, "statement", None)
+                    if not isinstance(said, Membership) or self._allowed(said):
+                        return Copy(task, text)
+
+    def _allowed(self, asked: Membership) -> bool:
+        return self.world.membership_held(asked.noun, asked.category) == self.held
 
     def _made_up(self) -> str:
-        """One to three syllables."""
-        syllables = range(self.size(1, 3))
-        return "".join(
-            self.draw.pick(_ONSETS.split())
-            + self.draw.pick(_VOWELS.split())
-            + self.draw.pick(_CODAS)
-            for _ in syllables
-        )
+        """One to three syllables, and by chance no word that is held out."""
+        while True:
+            word = "".join(
+                self.draw.pick(_ONSETS.split())
+                + self.draw.pick(_VOWELS.split())
+                + self.draw.pick(_CODAS)
+                for _ in range(self.size(1, 3))
+            )
+            if word not in _held_forms(self.world):
+                return word
 
     def size(self, least: int, most: int) -> int:
         return least + int(self.draw.rng.random() * (most - least + 1))
@@ -177,44 +193,40 @@ class Scribe:
     # --- entailment -----------------------------------------------------------------------------
 
     def entail(self) -> Entail:
-        """Labels are equally frequent, and the hypothesis by itself tells nothing: it is negated in
-        half of the items of each label."""
-        label: Label = self.draw.pick(("true", "false", "neither"))
+        """Labels are equally frequent, and the hypothesis by itself tells nothing: it is drawn
+        before the label. It says a statement, whole or bare, or denies it; the premise says the
+        whole or denies the bare. What is so of the whole is so of the bare; what is not so of the
+        bare is not of the whole."""
         full = self.statement()
-        bare = _bare(full)
-        negated = self.draw.chance(0.5)
-        # What is so of the whole is so of the bare; what is not so of the bare is not of the whole.
-        premise, hypothesis = (bare, full) if negated else (full, bare)
+        said, negated = self.draw.pick((full, _bare(full))), self.draw.chance(0.5)
+        label: Label = self.draw.pick(("true", "false", "neither"))
         match label:
             case "true":
-                return Entail(
-                    replace(premise, negated=negated), replace(hypothesis, negated=negated), label
-                )
+                denied = negated
             case "false":
-                if negated:
-                    return Entail(replace(bare, negated=True), replace(full, negated=False), label)
-                return Entail(replace(full, negated=False), replace(bare, negated=True), label)
+                denied = not negated
             case _:
-                other = self._other(hypothesis)
-                return Entail(
-                    replace(premise, negated=negated),
-                    replace(other, negated=self.draw.chance(0.5)),
-                    label,
-                )
+                denied, full = self.draw.chance(0.5), self._other(full)
+        premise = replace(_bare(full) if denied else full, negated=denied)
+        return Entail(premise, replace(said, negated=negated), label)
 
     def _other(self, statement: Any) -> Any:
         """The statement of somebody or something else. Only nouns are exchanged: other adjectives
         and places may contradict (open, closed; in Paris, in Madrid)."""
         verb = statement.verb if isinstance(statement, Clause) else None
+        quality = getattr(statement, "adjective", None)
         while True:
             if verb and verb.objects and self.draw.chance(0.5):
-                thing = self.draw.phrase(self.draw.noun(verb.objects), bare=True)
+                thing = self.draw.phrase(self.draw.noun(verb.objects))
                 changed = replace(statement, object=thing)
             else:
                 found: Any = self.draw.meaning(type(statement))
-                kinds = verb.subjects if verb else getattr(statement, "adjective", None)
-                kinds = kinds.kinds if isinstance(kinds, Adjective) else kinds
-                if kinds is not None and found.subject.noun.kind not in kinds:
+                noun = found.subject.noun
+                if verb and noun.kind not in verb.subjects:
+                    continue
+                if quality and noun.kind not in quality.kinds:
+                    continue
+                if quality and quality.colour and noun in self.draw.uncoloured:
                     continue
                 changed = replace(statement, subject=found.subject)
             if _nouns(changed) != _nouns(statement):
@@ -259,3 +271,10 @@ def _bare(statement: Any) -> Any:
 def _nouns(statement: Any) -> tuple:
     thing = getattr(statement, "object", None)
     return statement.subject.noun, thing.noun if thing else None
+
+
+@cache
+def _held_forms(world: World) -> frozenset[str]:
+    """Every form of the words held out, in all languages."""
+    own = set(world.words.held) - set(world.words.seen)
+    return frozenset(form for word in own for lang in LANGUAGES for form in forms(word, lang))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from unskew.errors import UserError
 from unskew.nursery.documents import Document
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ END = "<|end|>"
 SHORTEST = 4
 """An answer of fewer tokens weighs as much as one of so many: a label is as good as a phrase."""
 
-# A capital; other letters; a digit; signs: each with the space before it, if any. White space.
-_PARTS = r" ?\p{Lu}| ?[^\s\p{Lu}\p{N}\p{P}\p{S}]+| ?\p{N}| ?[\p{P}\p{S}]|\s"
+# A capital; other letters, with a colon after them (so that a label is a token of its language); a
+# digit; signs: each with the space before it, if any. White space.
+_PARTS = r" ?\p{Lu}| ?[^\s\p{Lu}\p{N}\p{P}\p{S}]+:?| ?\p{N}| ?[\p{P}\p{S}]|\s"
 _MISSES = 8  # documents that no row has room for, before a batch counts as full
+_TOO_LONG = 1000  # documents that are longer than a row, before it is given up
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
@@ -85,16 +88,21 @@ def batch(
         draw: so many further documents, in order.
         side: the weight of tokens that are no answers. An answer's weigh 1, those of a short one
             more (see SHORTEST).
+
+    Raises: UserError where rows are so short that hardly a document fits.
     """
     import torch
 
     tokens = torch.zeros(rows, length + 1, dtype=torch.long)
     weights = torch.zeros(rows, length + 1)
     used = [0] * rows
-    misses = 0
+    misses = long = 0
     while misses < _MISSES:
         documents = draw(max(8, (rows * length - sum(used)) // 120))
         for ids, told in _encoded(tokenizer, documents, side):
+            if len(ids) > length + 1:
+                long += 1
+                continue
             row = next((r for r in range(rows) if used[r] + len(ids) <= length + 1), None)
             if row is None:
                 misses += 1
@@ -103,6 +111,10 @@ def batch(
             tokens[row, place] = torch.tensor(ids)
             weights[row, place] = torch.tensor(told)
             used[row] += len(ids)
+        if long > _TOO_LONG:
+            raise UserError(
+                f"rows of {length} tokens are too short for the documents", hint="raise rows.length"
+            )
     return Batch(tokens, weights[:, 1:].contiguous())
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unskew.errors import UserError
-from unskew.report import audit, theme
+from unskew.report import audit, nursery, theme
 from unskew.report.audit_rows import plain
 from unskew.report.blocks import Shown, data, download, figure, observer, spec_of
 from unskew.report.claims import claims
@@ -55,8 +55,11 @@ def _read(folder: RunFolder, key: str) -> Shown:
     # Replications keep the study's settings under `study`.
     alpha = (folder.config.get("study") or folder.config).get("alpha")
     alpha = float(alpha) if isinstance(alpha, int | float) else None
-    audited = "verdicts" in tables
-    head = audit.head(tables) if audited else headline(tables, alpha)
+    audited, raised = "verdicts" in tables, "abilities" in tables
+    if raised:
+        head = nursery.head(tables, str(folder.extra.get("headline", folder.id)))
+    else:
+        head = audit.head(tables) if audited else headline(tables, alpha)
     if not audited and not head.tiles and folder.finished and (own := folder.extra.get("headline")):
         # A run that holds no main fine-tuning (comparisons, say) knows better what it is.
         head = head._replace(sentence=str(own))
@@ -69,7 +72,7 @@ def _read(folder: RunFolder, key: str) -> Shown:
         tables=tables,
         alpha=alpha,
         head=head,
-        claims=[] if audited else claims(tables, alpha),
+        claims=[] if audited or raised else claims(tables, alpha),
     )
 
 
@@ -138,6 +141,9 @@ def _article(run: Shown, alone: bool) -> Safe:
         numbers = _downloads(audit.small(run), audit.NUMBERS)
         parts = [_head(run, alone), *audit.sections(run), numbers, _settings(run, plain)]
         return el("article", *parts, id=run.key)
+    if "abilities" in run.tables:
+        parts = [_head(run, alone), *nursery.sections(run), _downloads(run, nursery.NUMBERS)]
+        return el("article", *parts, _settings(run), id=run.key)
     drawn = sections()
     present = [s for s in drawn if s.name in run.tables]
     # A study shows its controls with experiment 5; as a table they are of a run of their own.

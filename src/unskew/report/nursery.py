@@ -1,0 +1,170 @@
+"""A family of the nursery on the page: what each model can do, and what a stage costs where.
+
+`sections(run)` gives a grid of abilities per model and, where it was measured, the loss against
+nearness to the stage's documents. Nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import altair as alt
+
+from unskew.report.audit_rows import plain
+from unskew.report.blocks import Shown, download, figure, spec_of
+from unskew.report.headline import Headline
+from unskew.report.markup import Safe, el
+from unskew.report.panels import WIDTH, beside, label, slim
+from unskew.report.theme import OTHERS, RAMP, REFERENCE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONDITION = (
+    "Held-out documents: of words that training never saw, or of items that it never asked. "
+    "These models know the small world that they were raised in, and nothing else."
+)
+NUMBERS = "Every number is a row of one of these tables. An empty field is null: unknown, not 0."
+
+
+def head(tables: Mapping[str, pd.DataFrame], headline: str) -> Headline:
+    """The family in a sentence, as its run says it."""
+    return Headline(plain(headline), [], CONDITION)
+
+
+def sections(run: Shown) -> list[Safe]:
+    """The parts of a family's article, between its head and its tables."""
+    table = run.tables["abilities"]
+    parts = [
+        _section(
+            run,
+            "abilities",
+            "What each model can do",
+            "Right answers to held-out documents, by task and language. Pig latin and leetspeak "
+            "are English in a cipher.",
+            spec_of(lambda: abilities(table)),
+        )
+    ]
+    if "closeness" in run.tables and len(run.tables["closeness"]):
+        points, slopes = run.tables["closeness"], run.tables.get("closeness-slope")
+        parts.append(
+            _section(
+                run,
+                "closeness",
+                "What lies close is lost first",
+                "The loss of each task in each language against how likely its prompts are under a "
+                "model raised on the stage's documents alone. Only where the base is able.",
+                spec_of(lambda: closeness(points, slopes)),
+            )
+        )
+    return parts
+
+
+def abilities(table: pd.DataFrame) -> alt.ConcatChart:
+    """A grid of tasks by languages for each model, in percent."""
+    languages = [plain(name) for name in dict.fromkeys(table["language"])]
+    probes = [plain(name) for name in dict.fromkeys(table["probe"])]
+    panels = []
+    for model in dict.fromkeys(table["model"]):
+        rows = slim(
+            table[table["model"] == model],
+            ["probe", "language", "estimate", "low", "high", "n"],
+        )
+        chart = alt.Chart(rows).encode(
+            x=alt.X("language:N", sort=languages, title=None, axis=alt.Axis(orient="top")),
+            y=alt.Y("probe:N", sort=probes, title=None),
+            tooltip=[
+                alt.Tooltip("probe:N"),
+                alt.Tooltip("language:N"),
+                alt.Tooltip("estimate:Q", title="right", format=".1%"),
+                alt.Tooltip("low:Q", title="95% from", format=".1%"),
+                alt.Tooltip("high:Q", title="95% to", format=".1%"),
+                alt.Tooltip("n:Q", title="documents"),
+            ],
+        )
+        cells = chart.mark_rect().encode(
+            color=alt.Color(
+                "estimate:Q", scale=alt.Scale(domain=[0, 1], range=[RAMP[0], RAMP[5]]), legend=None
+            ),
+            opacity=alt.Opacity(
+                "estimate:Q", scale=alt.Scale(domain=[0, 1], range=[0.05, 1]), legend=None
+            ),
+        )
+        text = chart.mark_text().encode(text=alt.Text("estimate:Q", format=".0%"))
+        panels.append(
+            alt.layer(cells, text).properties(
+                title=label(str(model)), width=WIDTH, height=22 * len(probes)
+            )
+        )
+    return beside(panels, columns=2)
+
+
+def closeness(table: pd.DataFrame, slopes: pd.DataFrame | None) -> alt.ConcatChart:
+    """A panel per stage: loss against nearness, with 95% intervals."""
+    panels = []
+    languages = [plain(name) for name in dict.fromkeys(table["language"])]
+    for stage in dict.fromkeys(table["model"]):
+        rows = slim(
+            table[table["model"] == stage],
+            ["probe", "language", "likelihood", "base", "estimate", "low", "high", "n"],
+        )
+        chart = alt.Chart(rows).encode(
+            x=alt.X(
+                "likelihood:Q",
+                title="log-likelihood under the stage's documents, nats per character",
+                scale=alt.Scale(zero=False, nice=True),
+            ),
+            color=alt.Color(
+                "language:N",
+                title=None,
+                scale=alt.Scale(domain=languages, range=list(OTHERS[: len(languages)])),
+            ),
+            tooltip=[
+                alt.Tooltip("probe:N"),
+                alt.Tooltip("language:N"),
+                alt.Tooltip("estimate:Q", title="loss", format=".1%"),
+                alt.Tooltip("low:Q", title="95% from", format=".1%"),
+                alt.Tooltip("high:Q", title="95% to", format=".1%"),
+                alt.Tooltip("base:Q", title="base", format=".1%"),
+                alt.Tooltip("likelihood:Q", format=".2f"),
+            ],
+        )
+        axis = alt.Axis(format="%")
+        y = alt.Y("estimate:Q", title="share of right answers lost", axis=axis)
+        bars = chart.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", title=None), y2="high:Q")
+        zero = alt.Chart(alt.InlineData(values=[{"y": 0}])).mark_rule(
+            color=REFERENCE, strokeDash=[2, 3]
+        )
+        zero = zero.encode(y="y:Q")
+        points = chart.mark_circle(size=60, opacity=1).encode(y=y)
+        panels.append(
+            alt.layer(zero, bars, points).properties(
+                title=alt.TitleParams(text=label(str(stage)), subtitle=_slope(slopes, str(stage))),
+                width=2 * WIDTH,
+                height=300,
+            )
+        )
+    return beside(panels, columns=1)
+
+
+def _slope(slopes: pd.DataFrame | None, stage: str) -> str:
+    if slopes is None or not (slopes["model"] == stage).any():
+        return " "
+    row = slopes[slopes["model"] == stage].iloc[0]
+    low, high = 100 * row["low"], 100 * row["high"]
+    said = f"{100 * row['estimate']:.0f} points per nat and character"
+    return f"slope {said} (95% interval {low:.0f} to {high:.0f}, tasks as clusters)"
+
+
+def _section(run: Shown, table: str, title: str, caption: str, spec: dict) -> Safe:
+    id = f"{run.key}-{table}"
+    return el(
+        "section",
+        el("h2", title),
+        el("p", caption, class_="lead"),
+        figure(id, spec, title),
+        el("p", download(run, table, "Numbers (CSV)"), class_="foot"),
+        class_="wrap experiment",
+        id=id,
+    )
