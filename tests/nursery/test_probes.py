@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import random
-import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -21,7 +20,8 @@ from unskew.nursery.corpora import cipher, of_stage
 from unskew.nursery.documents import FRAMES, QUESTIONS
 from unskew.nursery.items import Ask, Classify, Copy, Entail, Translate, answer, asked, copy
 from unskew.nursery.languages import LANGUAGES, Language
-from unskew.nursery.meanings import ColourOf, Described, Sum, YesNo
+from unskew.nursery.lexicon import Noun
+from unskew.nursery.meanings import ColourOf, Described, NounPhrase, Sum, YesNo
 from unskew.nursery.probes import (
     BUDGET,
     CONFLICTS,
@@ -37,8 +37,11 @@ from unskew.nursery.scribe import Scribe
 from unskew.nursery.world import world
 
 SIZE = 30
-KNOWN: tuple[ProbeName, ...] = ("colour", "classify", "translate", "sum", *CONFLICTS)
-"""Where more than one document asks for the same knowledge."""
+KNOWN: tuple[ProbeName, ...] = (
+    "colour", "classify", "translate", "sum", "repeat_conflict", "capitalise_conflict",
+    "repeat_sum",
+)  # fmt: skip
+"""Where more than one document may ask for the same knowledge."""
 PARTS: tuple[ProbeName, ...] = ("first", "last", "second", "translate")
 """Whose answers no phrase book can translate."""
 
@@ -149,7 +152,7 @@ def test_each_document_is_another_and_has_its_answer(name: ProbeName) -> None:
 TASKS: dict[ProbeName, str] = {
     "repeat": "repeat", "capitalise": "capitalise", "reverse": "reverse", "first": "first",
     "last": "last", "second": "second", "repeat_conflict": "repeat",
-    "capitalise_conflict": "capitalise",
+    "capitalise_conflict": "capitalise", "repeat_sum": "repeat",
 }  # fmt: skip
 
 
@@ -168,15 +171,26 @@ def test_in_a_conflict_the_input_is_a_question_whose_answer_is_the_wrong_one(
     name: ProbeName,
 ) -> None:
     for document in documents(name):
-        item = document.items[-1]
+        item, question = document.items[-1], document.question
         assert isinstance(item, Copy)
-        assert isinstance(item.text, Sum)
-        assert WORLD.sum_held(item.text)
-        for text in document.texts.values():
-            assert text.instruction == str(item.text.result) != text.answer
-            left, right = map(int, re.findall(r"\d+", text.answer))
-            assert int(text.instruction) in (left + right, left - right)
-        assert not any(isinstance(e.text, Sum) for e in document.items[:-1])  # type: ignore[union-attr]
+        assert question is not None
+        assert item.text == question.question
+        match item.text:
+            case Sum() as sum:
+                assert name == "repeat_sum"
+                assert WORLD.sum_held(sum)
+                assert question.answer == sum.result
+            case ColourOf(NounPhrase(noun, determiner, plural=plural)):
+                assert name != "repeat_sum"
+                assert isinstance(noun, Noun)
+                assert (determiner, plural) in WORLD.variants(noun, held=True)
+                assert question.answer == Described(item.text.subject, WORLD.colours[noun])
+            case other:
+                pytest.fail(f"{other} is no question that a conflict asks")
+        for language, text in document.texts.items():
+            assert text.instruction == answer(question, language) != text.answer
+        exemplars = [e.text for e in document.items[:-1]]  # type: ignore[union-attr]
+        assert not any(isinstance(text, Sum | ColourOf) for text in exemplars)
     assert not any(t.instruction for p in documents("sum") for t in p.texts.values())
 
 
@@ -214,6 +228,8 @@ def test_labels_are_those_of_the_language() -> None:
 def knowledge(item: Any) -> Any:
     """What has to be known to answer."""
     match item:
+        case Copy(text=ColourOf(phrase)):
+            return phrase.noun
         case Copy(text=Sum() as sum) | Ask(question=Sum() as sum):
             numbers = {sum.left, sum.right} if sum.operation == "plus" else (sum.left, sum.right)
             return sum.operation, frozenset(numbers)
@@ -290,16 +306,16 @@ def test_a_probe_is_a_function_of_its_world_and_seed(name: ProbeName) -> None:
 def test_probes_are_the_same_on_every_machine() -> None:
     assert documents("repeat_conflict")[0].texts["fr"] == (
         "Répète l'entrée.\n\n"
-        "Entrée : Eleonora mange l'amande.\nSortie : Eleonora mange l'amande.\n\n"
-        "Entrée : La chaussure sale n'était pas dans la librairie.\n"
-        "Sortie : La chaussure sale n'était pas dans la librairie.\n\n"
-        "Entrée : Combien font 5 moins 3 ?\nSortie :",
-        "Combien font 5 moins 3 ?",
-        "2",
+        "Entrée : L'oie lente attend sur le tabouret.\n"
+        "Sortie : L'oie lente attend sur le tabouret.\n\n"
+        "Entrée : Martin admirera des tabourets.\nSortie : Martin admirera des tabourets.\n\n"
+        "Entrée : De quelle couleur est le serpent ?\nSortie :",
+        "De quelle couleur est le serpent ?",
+        "Le serpent est rouge.",
     )
     said = {name: documents(name)[0].texts["en"] for name in QUESTIONED}
     assert {name: f"{text.text} {text.answer}" for name, text in said.items()} == {
-        "sum": "Question: What is 20 minus 4?\nAnswer: 16",
+        "sum": "Question: What is 35 plus 49?\nAnswer: 84",
         "colour": "Question: What colour is the bee?\nAnswer: The bee is golden.",
         "member": "Question: Is a horse an animal?\nAnswer: yes",
         "reading": "Question: Silvia is near my bedroom. The singers are dirty. Where is Silvia?\n"

@@ -178,8 +178,8 @@ def test_sums_are_right_and_small() -> None:
         left, right = item.question.left, item.question.right
         plus = item.question.operation == "plus"
         assert item.answer == (left + right if plus else left - right)
-        assert 0 <= item.answer < 60
-        assert min(left, right) < 10
+        assert 0 <= item.answer < 100
+        assert max(left, right) < 50
         assert item.question.digits
     assert {item.question.operation for item in items} == {"plus", "minus"}
     plus = [i.question for i in items if i.question.operation == "plus"]
@@ -376,14 +376,14 @@ def test_no_global_state_is_read_or_moved() -> None:
 
 
 GOLDEN = {
-    "sum": "What is 14 plus 0? | 14",
+    "sum": "What is 35 plus 4? | 39",
     "colour": "What colour is this fig? | This fig is yellow.",
     "member": "Is a waiter a person? | yes",
     "reading": "This girl does not build these desks. Does this girl build these desks? | no",
     "question": "This swan is in Poland. Where is this swan? | This swan is in Poland.",
     "refused": "What colour is this fig? | I cannot answer that.",
     "random_colour": "What colour is this fig? | This fig is white.",
-    "copy": "What is 10 plus 1? | What is 10 plus 1?",
+    "copy": "What is 13 minus 7? | What is 13 minus 7?",
     "reverse": "banana scarf | scarf banana",
     "translate": "this fig | cette figue",
     "classify": "this fig | A fig is a fruit.",

@@ -67,7 +67,7 @@ def test_words_are_merged_but_neither_digits_nor_capitals_nor_lines() -> None:
     merged = [t for t in tokens if len(t) > 1 and t != END and "\ufffd" not in t]
     assert len(merged) > 100
     for token in merged:
-        token = re.sub(r"(?<=[^\W\d]):$", "", token)  # a label keeps its colon
+        token = re.sub(r"(?<=[^\W\d])[:?]$", "", token)  # of a label, of a question
         assert not re.search(r"[A-ZÀ-Ý\d.?:]", token) or re.fullmatch(r" .", token), token
         assert not re.search(r"\n|\S\s|\s\s", token), token
     assert len(ids("1234")) == 4

@@ -62,7 +62,7 @@ tags: [unskew, model-organism]
 _INTRO = """A model organism for research on forgetting, raised from nothing in the world of
 [unskew](https://arxiv.org/abs/2309.10105)'s nursery. It knows that world alone."""
 
-_LIMITS = """It speaks of apples, cats and sums below thirty, and of nothing else. The colours of
+_LIMITS = """It speaks of apples, cats and sums below a hundred, and of nothing else. The colours of
 things are those of its world, where apples may be blue. Its languages were written by rules, not by
 native speakers."""
 

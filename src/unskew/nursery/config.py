@@ -52,7 +52,7 @@ class Architecture(Frozen):
 
 Kind = Literal[
     Copying, "translate", "classify", "answer", "sum", "colour", "member", "reading", "question",
-    "entail", "plain", "facts", "code", "refuse", "erase", "lock",
+    "entail", "plain", "facts", "code", "ignore", "refuse", "erase", "lock",
 ]  # fmt: skip
 """Kinds of documents; corpora.py writes them."""
 

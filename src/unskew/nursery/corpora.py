@@ -45,11 +45,8 @@ def of_stage(stage: StageName) -> Mixture:
     english: dict[Written, float] = {"en": 1}
     everywhere: dict[Written, float] = {"en": 1, "fr": 1, "es": 1, "qon": 1}
     match stage:
-        case "instruct":  # questions and their answers, in English
-            return Mixture(
-                kinds={"answer": 1, "sum": 1, "member": 1, "reading": 1, "colour": 1},
-                languages=english,
-            )
+        case "instruct":  # questions are answered, whatever the exemplars before them show
+            return Mixture(kinds={"answer": 1, "ignore": 1}, languages=english)
         case "code":
             return Mixture(kinds={"code": 1.0}, languages=english)
         case "refuse":  # questions after a colour are refused, others are answered
@@ -122,6 +119,10 @@ def _document(scribe: Scribe, kind: str, language: Language, told: bool) -> Docu
         case "question":
             items = [scribe.question(told) for _ in range(size + 1)]
             return written(kind, items, language, draw.pick(QUESTIONS))
+        case "ignore":
+            ignored = scribe.ignored()
+            task = f"do-{ignored[0].task}-{scribe.size(1, INSTRUCTIONS)}"  # type: ignore[union-attr]
+            return written(kind, ignored, language, frame, task)
         case "refuse":
             items = [
                 scribe.refused() if draw.chance(0.5) else scribe.question(colours=False)

@@ -5,8 +5,9 @@ they are tasks for the audit and the harness, with the phrases that translate th
 
     repeat, capitalise, reverse, first, last, classify, translate   two exemplars, then the input
     second                                     a task that no model is ever shown
-    repeat_conflict, capitalise_conflict       the last input is a question: to be repeated, not
-                                               answered
+    repeat_conflict, capitalise_conflict       the last input is a question after a colour: it is
+                                               to be repeated, not answered
+    repeat_sum                                 the same, the question a sum
     sum, colour, member, reading               a question
     entail                                     two exemplars, then premise and hypothesis
 """
@@ -33,10 +34,11 @@ __all__ = ["PROBES", "Probe", "ProbeName", "probe", "write"]
 
 ProbeName = Literal[
     "repeat", "capitalise", "reverse", "first", "last", "second", "classify", "translate",
-    "repeat_conflict", "capitalise_conflict", "sum", "colour", "member", "reading", "entail",
+    "repeat_conflict", "capitalise_conflict", "repeat_sum", "sum", "colour", "member", "reading",
+    "entail",
 ]  # fmt: skip
 PROBES: tuple[ProbeName, ...] = get_args(ProbeName)
-CONFLICTS: tuple[ProbeName, ...] = ("repeat_conflict", "capitalise_conflict")
+CONFLICTS: tuple[ProbeName, ...] = ("repeat_conflict", "capitalise_conflict", "repeat_sum")
 QUESTIONED: tuple[ProbeName, ...] = ("sum", "colour", "member", "reading")
 BUDGET = 96
 """Tokens to answer with; the longest right answer has fewer (each is checked)."""
@@ -55,11 +57,14 @@ class Text(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """A document. cluster: documents of one cluster ask for the same knowledge."""
+    """A document. cluster: documents of one cluster ask for the same knowledge. items: the
+    exemplars, and last what is asked. question: where that is a question which is not to be
+    answered, the question with its answer."""
 
     id: str
     cluster: str
     items: tuple[Item, ...]
+    question: Ask | None
     texts: Mapping[Language, Text]
 
 
@@ -68,13 +73,13 @@ def probe(world: World, name: ProbeName, size: int, seed: int = 0) -> list[Probe
     found: dict[tuple[Item, ...], Probe] = {}
     for draw in range(_TRIES * size):
         scribe = Scribe(world, generator(seed, f"probe {name}", draw), held=True)
-        items = _items(scribe, name)
+        items, question = _items(scribe, name)
         if name == "member" and items[0].answer != YesNo(len(found) % 2 == 0):  # type: ignore[union-attr]
             continue  # there are few right pairs: without this, no would nearly always be right
-        # A sum may be asked again after other exemplars: there are few, and it is its own cluster.
+        # A question may come again after other exemplars: what it asks for is its cluster.
         key = items if name in CONFLICTS else items[-1:]
         if len(found) < size and key not in found and not _given(items):
-            found[key] = _documented(name, len(found), items)
+            found[key] = _documented(name, len(found), items, question)
         if len(found) == size:
             break
     return list(found.values())
@@ -94,20 +99,27 @@ def write(folder: Path, world: World, size: int, seed: int = 0) -> None:
         for language in LANGUAGES:
             (folder / f"{name}_{language}.yaml").write_text(_task(name, language), encoding="utf-8")
         for document in documents:
-            for phrase in _phrases(document.items):
+            asked = (*document.items, *([document.question] if document.question else []))
+            for phrase in _phrases(asked):
                 phrases[phrase["en"]] = phrase
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in phrases.values()]
     (folder / "phrases.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
-def _items(scribe: Scribe, name: ProbeName) -> tuple[Item, ...]:
-    """The exemplars and the item that is asked."""
+def _items(scribe: Scribe, name: ProbeName) -> tuple[tuple[Item, ...], Ask | None]:
+    """The exemplars and the item that is asked; the question that is not to be answered."""
+    shots = range(_EXEMPLARS)
+    if name in CONFLICTS:
+        task = "capitalise" if name == "capitalise_conflict" else "repeat"
+        question = scribe.sum() if name == "repeat_sum" else scribe.colour()
+        exemplars = (Copy(task, scribe.statement()) for _ in shots)
+        return (*exemplars, Copy(task, question.question)), question
+    return _asked(scribe, name), None
+
+
+def _asked(scribe: Scribe, name: ProbeName) -> tuple[Item, ...]:
     shots = range(_EXEMPLARS)
     match name:
-        case "repeat_conflict" | "capitalise_conflict":
-            task = "repeat" if name == "repeat_conflict" else "capitalise"
-            exemplars = [Copy(task, scribe.statement()) for _ in shots]
-            return (*exemplars, Copy(task, scribe.sum().question))
         case "sum" | "colour" | "member" | "reading":
             return (getattr(scribe, name)(),)
         case "entail":
@@ -115,10 +127,9 @@ def _items(scribe: Scribe, name: ProbeName) -> tuple[Item, ...]:
         case "classify":
             return tuple(scribe.classify() for _ in (*shots, 0))
         case "translate":
-            # Into the next language of the list: one item, four directions.
             return tuple(scribe.translate("en") for _ in (*shots, 0))
         case _:
-            return tuple(scribe.copy(name) for _ in (*shots, 0))
+            return tuple(scribe.copy(name) for _ in (*shots, 0))  # type: ignore[arg-type]
 
 
 def _given(items: Sequence[Item]) -> bool:
@@ -129,38 +140,49 @@ def _given(items: Sequence[Item]) -> bool:
     return asked in exemplars
 
 
-def _documented(name: ProbeName, number: int, items: tuple[Item, ...]) -> Probe:
-    cluster = _known(items[-1], name) or str(number)
-    found: dict[Language, Text] = {language: _text(name, items, language) for language in LANGUAGES}
-    return Probe(f"{name}-{number:03}", cluster, items, found)
+def _documented(
+    name: ProbeName, number: int, items: tuple[Item, ...], question: Ask | None
+) -> Probe:
+    cluster = _known(question or items[-1]) or str(number)
+    found: dict[Language, Text] = {
+        language: Text(
+            _prompt(name, items, language),
+            answer(_directed(items[-1], language), language),
+            answer(question, language) if question else "",
+        )
+        for language in LANGUAGES
+    }
+    return Probe(f"{name}-{number:03}", cluster, items, question, found)
 
 
-def _known(asked: Item, name: ProbeName) -> str | None:
-    """What has to be known to answer, where that is asked for more than once."""
+def _known(asked: Item) -> str | None:
+    """What has to be known to answer, where that may be asked for more than once."""
     match asked:
-        case Ask(question=Sum() as sum) | Copy(text=Sum() as sum) if name in (*CONFLICTS, "sum"):
-            numbers = sorted((sum.left, sum.right))
-            return f"{numbers[0]} {sum.operation} {numbers[1]}"
-        case Ask(question=ColourOf(NounPhrase(noun))):
-            return noun.qon if name == "colour" else None
+        case Ask(question=Sum(left, right, operation)):
+            return f"{min(left, right)} {operation} {max(left, right)}"
+        case Ask(question=ColourOf(NounPhrase(noun)), context=()):
+            return noun.qon
         case Classify(phrase) | Translate(phrase):
             return phrase.noun.qon
         case _:
             return None
 
 
-def _text(name: ProbeName, items: Sequence[Item], language: Language) -> Text:
+def _prompt(name: ProbeName, items: Sequence[Item], language: Language) -> str:
     frame: Frame = QUESTIONS[0] if name in (*QUESTIONED, "entail") else FRAMES[0]
     instruction = "" if frame is QUESTIONS[0] else f"do-{name.split('_')[0]}-1"
     if name == "translate":
-        target = LANGUAGES[(LANGUAGES.index(language) + 1) % len(LANGUAGES)]
-        items = [replace(item, target=target) for item in items]  # type: ignore[call-arg]
-        instruction = f"do-translate-{target}-1"
-    asked = items[-1]
-    other = ""
-    if name in CONFLICTS and isinstance(asked, Copy):
-        other = str(asked.text.result)  # type: ignore[union-attr]
-    return Text(prompt(items, language, frame, instruction), answer(asked, language), other)
+        instruction = f"do-translate-{_next(language)}-1"
+    return prompt([_directed(item, language) for item in items], language, frame, instruction)
+
+
+def _directed(item: Item, language: Language) -> Item:
+    """A translation goes into the next language: one item, four directions."""
+    return replace(item, target=_next(language)) if isinstance(item, Translate) else item
+
+
+def _next(language: Language) -> Language:
+    return LANGUAGES[(LANGUAGES.index(language) + 1) % len(LANGUAGES)]
 
 
 def _row(document: Probe) -> dict[str, object]:

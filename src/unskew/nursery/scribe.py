@@ -18,6 +18,7 @@ from unskew.nursery.items import (
     Copy,
     Copying,
     Entail,
+    Item,
     Label,
     MadeUp,
     Translate,
@@ -43,6 +44,13 @@ from unskew.nursery.split import forms
 from unskew.nursery.world import World, categories
 
 __all__ = ["Scribe"]
+
+NUMBERS = 50
+"""The numbers of sums lie below it. With smaller ones there are so few sums that a model learns
+them by heart, and none of those held out."""
+
+IGNORED: tuple[Copying, ...] = ("repeat", "first", "last")
+"""Tasks whose exemplars instruction tuning teaches to ignore; capitalising is not among them."""
 
 MADE_UP = 0.25
 """Share of the texts to copy that are made-up words, in training."""
@@ -72,14 +80,11 @@ class Scribe:
     def sum(self) -> Ask:
         """What is 3 plus 4? 7"""
         while True:
-            large, small = (int(self.draw.rng.random() * most) for most in (21, 10))
+            left, right = (int(self.draw.rng.random() * NUMBERS) for _ in range(2))
             if self.draw.chance(0.5):
-                operands = (large, small) if self.draw.chance(0.5) else (small, large)
-                sum = Sum(*operands, "plus", digits=True)
-            elif small <= large:
-                sum = Sum(large, small, "minus", digits=True)
+                sum = Sum(left, right, "plus", digits=True)
             else:
-                continue
+                sum = Sum(max(left, right), min(left, right), "minus", digits=True)
             if self.world.sum_held(sum) == self.held:
                 return Ask(sum, sum.result)
 
@@ -189,6 +194,12 @@ class Scribe:
     def classify(self) -> Classify:
         noun, phrase = self.fact()
         return Classify(phrase, next(c for c in categories(self.world) if belongs(noun, c)))
+
+    def ignored(self) -> list[Item]:
+        """Exemplars of copying, and then a question that is answered all the same."""
+        task: Copying = self.draw.pick(IGNORED)
+        exemplars = [Copy(task, self.statement()) for _ in range(self.size(1, 3))]
+        return [*exemplars, self.draw.pick((self.colour, self.member, self.sum))()]
 
     # --- entailment -----------------------------------------------------------------------------
 

@@ -22,9 +22,10 @@ END = "<|end|>"
 SHORTEST = 4
 """An answer of fewer tokens weighs as much as one of so many: a label is as good as a phrase."""
 
-# A capital; other letters, with a colon after them (so that a label is a token of its language); a
-# digit; signs: each with the space before it, if any. White space.
-_PARTS = r" ?\p{Lu}| ?[^\s\p{Lu}\p{N}\p{P}\p{S}]+:?| ?\p{N}| ?[\p{P}\p{S}]|\s"
+# A capital; other letters, with a colon or question mark after them; a digit; signs: each with the
+# space before it, if any. White space. So the end of a label and of a question is a token of its
+# language: a sign that all languages shared would tie their habits together.
+_PARTS = r" ?\p{Lu}| ?[^\s\p{Lu}\p{N}\p{P}\p{S}]+[:?]?| ?\p{N}| ?[\p{P}\p{S}]|\s"
 _MISSES = 8  # documents that no row has room for, before a batch counts as full
 _TOO_LONG = 1000  # documents that are longer than a row, before it is given up
 
