@@ -2,10 +2,10 @@
 
     python -m benchmarks [--budget 2400] [--out DIR]
 
-About 40 minutes on two idle cores: a minute each for the Bayes predictors and the audit, then
-`--budget` seconds, of which three quarters go to the time to Bayes and the rest to steps per
-second. One thread for the Bayes predictors, the audit and the small networks of the time to Bayes,
-all cores for steps per second.
+About 40 minutes on two idle cores: a minute each for the Bayes predictors and the audit, seconds
+for the guard, then `--budget` seconds, of which three quarters go to the time to Bayes and the
+rest to steps per second. One thread for the Bayes predictors, the audit, the guard and the small
+networks of the time to Bayes, all cores for steps per second.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from shutil import which
 
 import torch
 
-from benchmarks import audit, bayes, time_to_bayes, training
+from benchmarks import audit, bayes, guard, time_to_bayes, training
 from benchmarks.table import Line, keep, show
 
 
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         torch.set_num_threads(1)
         predictors = bayes.compare()
         audits = audit.compare()
+        guards = guard.compare()
         races = time_to_bayes.compare(budget=0.75 * options.budget)
         torch.set_num_threads(cores)
         # torch.compile needs a C++ compiler; without one the contender is left out.
@@ -60,11 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     finally:
         torch.set_num_threads(cores)
-    lines = [*bayes_lines(predictors), *audit.lines(audits)]
+    lines = [*bayes_lines(predictors), *audit.lines(audits), *guard.lines(guards)]
     print(show([*lines, *time_to_bayes.lines(races), *training.lines(steps)]))
     if options.out:
         keep(predictors, options.out / "bayes.parquet")
         keep(audits, options.out / "audit.parquet")
+        keep(guards, options.out / "guard.parquet")
         keep(races, options.out / "time_to_bayes.parquet")
         keep(steps, options.out / "training.parquet")
 

@@ -156,6 +156,9 @@ def test_all_in_one_table(
     training, races, bayes = (benchmark(n) for n in ("training", "time_to_bayes", "bayes"))
     small = bayes.compare(batch=4, exemplars=3, dim=2, n=3, repeats=1)
     monkeypatch.setattr(bayes, "compare", lambda: small)
+    guards = benchmark("guard")
+    some = guards.compare(300, 1, (4,))
+    monkeypatch.setattr(guards, "compare", lambda: some)
     race, compare = races.compare, training.compare
     monkeypatch.setattr(
         races, "compare", lambda budget: race(tiny_setting(races, 1e9), budget, (1e-3,))
