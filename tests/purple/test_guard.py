@@ -12,7 +12,7 @@ import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from purple.texts import APART, DEFINITIONS, INVISIBLE, MARKS, chunked, definitions, texts
+from purple.texts import APART, DEFINITIONS, INVISIBLE, MARKS, chunked, definitions, named, texts
 from unskew.errors import UserError
 from unskew.purple import (
     ASCII,
@@ -81,7 +81,7 @@ def test_all_short_texts_in_all_ways(words: tuple[str, ...], whole_words: bool) 
 PARTS = ["purple", "p", "a", "℀", "½", "ß", "ﬃ", "㎰", " ", "\u200b", "\u0301", "s"]
 
 
-@pytest.mark.parametrize("definition", DEFINITIONS, ids=str)
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=named)
 def test_all_neighbours(definition: Definition) -> None:
     """Words beside and within what is read as several letters, as signs, or as nothing."""
     guard = Guard(definition, Stop())

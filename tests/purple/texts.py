@@ -35,6 +35,15 @@ DEFINITIONS = [
 ]
 definitions = st.sampled_from(DEFINITIONS)
 
+
+def named(definition: Definition) -> str:
+    """A test's name: the same in every process, as the order of an alphabet is not."""
+    words = "+".join(definition.words) or "nothing"
+    closed = "" if definition.alphabet is None else f"-of-{len(definition.alphabet)}"
+    return f"{words}-{definition.tier.name.lower()}{closed}{'-whole' * definition.whole_words}"
+
+
+
 letters = st.sampled_from([way for ways in LETTERS.values() for way in ways])
 noise = st.sampled_from([*INVISIBLE, *MARKS, *APART])
 dressed = st.tuples(
