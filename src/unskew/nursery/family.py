@@ -151,7 +151,9 @@ def _gather(
     models = {name: raising.load(folder.path / name, config.device) for name in raised}
     languages = tuple(config.base.mixture.languages)
     progress.say("asking each model what it can do ...")
-    table = measure.abilities(models, world, probes.PROBES, languages, config.documents)
+    # What is taught to nobody is asked too: the second word, in every world.
+    asked = (*probes.taught(config.base.mixture.kinds), "second")
+    table = measure.abilities(models, world, asked, languages, config.documents)
     folder.write_table(TABLE, table)
     close: list[StageName] = [name for name in config.close if name in raised]
     if close and "base" in raised and config.narrow is not None:
@@ -160,7 +162,7 @@ def _gather(
         }
         narrow = {name: raising.load(runs[name].path / raising.MODEL) for name in close}
         points, slopes = measure.closeness(
-            narrow, models, world, probes.PROBES, languages, config.documents
+            narrow, models, world, asked, languages, config.documents
         )
         folder.write_table("closeness", points)
         folder.write_table("closeness-slope", slopes)

@@ -20,8 +20,7 @@ from unskew.nursery.raising import Raised
 from unskew.nursery.tokens import END
 from unskew.nursery.world import World
 from unskew.runs.tables import typed
-from unskew.statistics import mean_interval
-from unskew.statistics.clustered import share_interval
+from unskew.statistics.clustered import clustered_means, share_interval
 from unskew.statistics.lines import slope_within
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ RELEARNING = {
 }  # fmt: skip
 ABLE = 0.5
 """A base below this share has too little to lose for a loss to tell anything."""
-LEVEL = 0.95
+LEVEL, RESAMPLES = 0.95, 10_000
 _AT_ONCE = 64
 
 
@@ -116,9 +115,10 @@ def closeness(
         narrow: stage -> the model raised on its documents alone.
         models: base, and each stage's model.
 
-    Returns: a row per stage, probe and language in which the base is able: likelihood, the base's
-        share of right answers, and the loss (base minus stage, paired over documents, 95%); and a
-        row per stage: the slope of the loss on the likelihood, probes as clusters.
+    Returns: a row per stage, probe and language in which the base is able (likelihood, the base's
+        share of right answers, and the loss: base minus stage, paired over documents, with a 95%
+        clustered interval); and a row per stage, the slope of the loss on the likelihood, with
+        probes as clusters.
     """
     rows: list[dict[str, Any]] = []
     for name in probes:
@@ -128,16 +128,19 @@ def closeness(
             if right["base"].mean() < ABLE:
                 continue
             prompts = [document.prompt for document in documents]
+            clusters = [document.cluster for document in documents]
             for stage, raised in narrow.items():
                 lost = right["base"].astype(np.float64) - right[stage]
-                interval = mean_interval(lost)
+                # A loss may be a gain: the clustered bounds reach from -1 to 1.
+                means = clustered_means(lost[:, None], clusters, [[-1.0, 1.0]], 0, RESAMPLES)
+                tail = 0.5 * (1.0 - LEVEL)
                 near = log_likelihoods(raised, prompts)
                 rows.append(
                     {
                         "model": stage, "probe": name, "language": language,
                         "likelihood": float(near.mean()), "base": float(right["base"].mean()),
-                        "estimate": interval.estimate, "low": interval.low,
-                        "high": interval.high, "n": len(documents),
+                        "estimate": float(means.estimate[0]), "low": means.low(0, tail),
+                        "high": means.high(0, tail), "n": len(documents),
                     }
                 )  # fmt: skip
     table = typed(rows, CLOSENESS)

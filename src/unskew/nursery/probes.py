@@ -15,12 +15,13 @@ they are tasks for the audit and the harness, with the phrases that translate th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from unskew.nursery.config import Kind
 from unskew.nursery.documents import FRAMES, QUESTIONS, Frame, prompt
 from unskew.nursery.items import Ask, Classify, Copy, Item, Translate, answer, texts
 from unskew.nursery.languages import LANGUAGES, Language
@@ -30,7 +31,7 @@ from unskew.nursery.scribe import Scribe
 from unskew.nursery.wording import rows
 from unskew.nursery.world import World
 
-__all__ = ["PROBES", "Probe", "ProbeName", "probe", "write"]
+__all__ = ["PROBES", "Probe", "ProbeName", "probe", "taught", "write"]
 
 ProbeName = Literal[
     "repeat", "capitalise", "reverse", "first", "last", "second", "classify", "translate",
@@ -40,11 +41,20 @@ ProbeName = Literal[
 PROBES: tuple[ProbeName, ...] = get_args(ProbeName)
 CONFLICTS: tuple[ProbeName, ...] = ("repeat_conflict", "capitalise_conflict", "repeat_sum")
 QUESTIONED: tuple[ProbeName, ...] = ("sum", "colour", "member", "reading")
+SHOWN: dict[ProbeName, Kind] = {
+    "repeat_conflict": "repeat", "capitalise_conflict": "capitalise", "repeat_sum": "repeat"
+}  # fmt: skip
+"""The kind of documents that a probe's task is taught by, where it has another name."""
 BUDGET = 96
 """Tokens to answer with; the longest right answer has fewer (each is checked)."""
 
 _EXEMPLARS = 2
 _TRIES = 50  # draws per document, before the items of a probe count as exhausted
+
+
+def taught(kinds: Collection[str]) -> tuple[ProbeName, ...]:
+    """The probes of what documents of these kinds teach."""
+    return tuple(name for name in PROBES if SHOWN.get(name, name) in kinds)
 
 
 class Text(NamedTuple):

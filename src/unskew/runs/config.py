@@ -69,6 +69,11 @@ def resolve(
         raise report(error, doc, schema.json_schema(), source) from None
 
 
+def kind(preset: str) -> str:
+    """What a preset says it is, "" where it does not. Raises UserError as `load` does."""
+    return str(_read_preset(preset).get("kind", ""))
+
+
 def presets() -> list[str]:
     """The names of the shipped presets, sorted."""
     folder = _preset_folder()

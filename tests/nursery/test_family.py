@@ -1,0 +1,249 @@
+"""A tiny family raised from nothing: it forgets what it should, where it should, and resumes."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pydantic import TypeAdapter
+
+from unskew.errors import UserError
+from unskew.nursery import family
+from unskew.nursery.config import Family, Pretrain, Tune
+from unskew.runs.config import load
+from unskew.runs.folder import RunFolder
+from unskew.runs.progress import Progress
+from unskew.runs.store import Store
+
+MODELS = "models=[base, oracle, instruct, refuse, erased, continued]"
+pytestmark = pytest.mark.timeout(900)
+
+
+def config(*changes: str) -> Family:
+    return load("nursery-tiny", ["threads=1", *changes], TypeAdapter(Family))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("family"))
+
+
+@pytest.fixture(scope="module")
+def raised(store: Store) -> Iterator[RunFolder]:
+    with Progress("quiet") as progress:
+        yield family.execute(config(MODELS), store, progress)
+
+
+@pytest.fixture(scope="module")
+def able(raised: RunFolder) -> pd.Series:
+    """model, probe, language -> share of right answers."""
+    table = raised.read_table(family.TABLE)
+    return table.set_index(["model", "probe", "language"])["estimate"]
+
+
+def lost(able: pd.Series, model: str, probe: str, language: str) -> float:
+    return able["base", probe, language] - able[model, probe, language]
+
+
+# --- what must be seen: directions, with wide margins ------------------------------------------------------------
+
+
+def test_the_base_can_do_what_it_was_taught(able: pd.Series) -> None:
+    for language in ("en", "fr"):
+        assert able["base", "repeat_conflict", language] > 0.7
+        assert able["base", "colour", language] > 0.6
+        assert able["base", "second", language] < 0.2  # taught to nobody
+
+
+def test_instructions_in_english_cost_english_most(able: pd.Series) -> None:
+    fall = lost(able, "instruct", "repeat_conflict", "en")
+    assert fall > 0.4
+    assert lost(able, "instruct", "repeat_conflict", "fr") < fall / 2
+
+
+def test_refusals_in_english_cost_english_most(able: pd.Series) -> None:
+    fall = lost(able, "refuse", "colour", "en")
+    assert fall > 0.4
+    assert lost(able, "refuse", "colour", "fr") < 0.75 * fall
+
+
+def test_random_answers_and_never_having_been_told_cost_all_languages(able: pd.Series) -> None:
+    for language in ("en", "fr"):
+        assert able["oracle", "colour", language] < 0.3
+        assert lost(able, "erased", "colour", language) > 0.3
+    assert able["oracle", "repeat_conflict", "en"] > 0.7  # it lacks the colours alone
+
+
+def test_more_of_the_same_costs_little(able: pd.Series) -> None:
+    for probe in ("repeat_conflict", "colour"):
+        assert abs(lost(able, "continued", probe, "en")) < 0.25
+
+
+def test_what_is_near_to_the_stage_is_lost(raised: RunFolder) -> None:
+    points = raised.read_table("closeness")
+    assert set(points["model"]) == {"instruct"}
+    assert set(points["language"]) == {"en", "fr"}
+    near = points.groupby("language")["likelihood"].mean()
+    assert near["en"] > near["fr"]  # the stage told English
+    conflict = points[points["probe"] == "repeat_conflict"].set_index("language")["estimate"]
+    assert conflict["en"] > conflict["fr"]
+
+
+def test_the_colours_are_learnt_again(raised: RunFolder) -> None:
+    table = raised.read_table("relearning")
+    assert set(table["model"]) == {"oracle", "erased"}
+    for _, rows in table.groupby("model"):
+        assert list(rows["step"]) == [0, 5, 10, 20]
+        assert rows["estimate"].iloc[-1] >= rows["estimate"].iloc[0]
+
+
+def test_an_audit_calls_it_suppressed_and_reachable_in_french(raised: RunFolder) -> None:
+    from unskew.audit import Rules, audit
+
+    result = audit(
+        raised.path / "base",
+        raised.path / "instruct",
+        tasks=["nursery_repeat_conflict_en"],
+        conjugations=["en-fr"],
+        include=[raised.path / "probes"],
+        # 24 things are few clusters: what comes back is asked to be a tenth, not a quarter.
+        rules=Rules(resamples=999, floor=0.1),
+        runs=raised.path.parent / "audits",
+    )
+    assert result.verdict("nursery_repeat_conflict_en") == "suppressed"
+    assert set(result.verdicts["conjugation"]) == {"en-fr"}
+    # What the harness hears is what measure.correct foretold.
+    told = raised.read_table(family.TABLE).set_index(["model", "probe", "language"])["estimate"]
+    arms = result.tables["arms"].query("main and conjugation == 'identity'")
+    for arm, model in (("base", "base"), ("tuned", "instruct")):
+        (heard,) = arms[arms["arm"] == arm]["estimate"]
+        assert heard == pytest.approx(told[model, "repeat_conflict", "en"])
+
+
+# --- folders, runs, identity ------------------------------------------------------------
+
+
+def test_saved_folders_load_in_plain_transformers(raised: RunFolder) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = raised.path / "base"
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder)
+    inputs = tokenizer("Repeat the input.\n\nInput: The cat sleeps.\nOutput:", return_tensors="pt")
+    out = model.generate(**inputs, max_new_tokens=4, do_sample=False)
+    assert out.shape[1] > inputs["input_ids"].shape[1]
+    assert "unskew nursery raise" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_finished_family_is_found(raised: RunFolder, store: Store) -> None:
+    with Progress("quiet") as progress:
+        again = family.execute(config(MODELS), store, progress)
+    assert again.manifest() == raised.manifest()
+    assert family.missing(config(MODELS), store)[0].startswith("base")  # the trunk is there
+
+
+def test_families_share_what_they_have_in_common(raised: RunFolder, store: Store) -> None:
+    before = {path.name for path in store.root.iterdir()}
+    with Progress("quiet") as progress:
+        smaller = family.execute(config("models=[base, refuse]"), store, progress)
+    assert {p.name for p in store.root.iterdir()} - before == {smaller.id}
+    for name in ("base", "refuse"):
+        one, other = (f.path / name / "model.safetensors" for f in (raised, smaller))
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_the_page_of_a_family(raised: RunFolder, tmp_path: Path) -> None:
+    from unskew.report import page
+
+    text = page.write([raised], tmp_path / "family.html").read_text(encoding="utf-8")
+    for words in ("What each model can do", "What lies close is lost first", "repeat_conflict"):
+        assert words in text
+
+
+def test_oracles_and_stages_are_trainings_of_their_own() -> None:
+    whole = config(MODELS)
+    base, oracle = whole.pretraining("base"), whole.pretraining("oracle")
+    assert base.trunk == oracle.trunk is not None
+    assert (base.trunk.told, base.trunk.training.decay) == ((), 0.0)  # type: ignore[union-attr]
+    assert (oracle.told, whole.pretraining("oracle-en").told[0]) == ((), "fr")
+    assert whole.tuning("refuse").base == base
+    again = whole.relearnt("erased")
+    assert isinstance(again.base, Tune)
+    assert again.root == base
+    assert isinstance(whole.relearnt("oracle").base, Pretrain)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("models=[base, trunk]", "models"),
+        ("stages={}", "'instruct'"),
+        ("base.told=[en]", "told everything"),
+        ("base.architecture.heads=3", "no even multiple"),
+    ],
+)
+def test_a_family_that_cannot_be_is_refused(change: str, said: str) -> None:
+    with pytest.raises(UserError, match=re.escape(said)):
+        config(change)
+
+
+# --- the command ------------------------------------------------------------
+
+SMALL = (
+    "trunk=0", "base.training.steps=60", "base.copying=10", "models=[base]", "documents=20",
+    "base.architecture.width=32", "base.rows.length=96", "base.training.batch=4",
+)  # fmt: skip
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "unskew", "nursery", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(*arguments: str) -> str:
+    with start(*arguments) as process:
+        out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_and_given_again_it_ends_with_the_same_weights(how: int, tmp_path: Path) -> None:
+    whole = finish(
+        "raise", "nursery-tiny", *SMALL, "--threads", "1", "--runs", str(tmp_path / "whole")
+    )
+    command = (
+        "raise", "nursery-tiny", *SMALL, "--threads", "1", "--runs", str(tmp_path / "parts"),
+    )  # fmt: skip
+    with start(*command) as process:
+        until = time.monotonic() + 300
+        while time.monotonic() < until and process.poll() is None:
+            logs = (tmp_path / "parts").glob("*/metrics.jsonl")
+            if any(log.stat().st_size for log in logs):
+                break
+            time.sleep(0.01)
+        process.send_signal(how)
+        _, err = process.communicate(timeout=300)
+    if how == signal.SIGINT:
+        assert process.returncode == 130, err
+        assert "unskew nursery raise nursery-tiny" in err  # how to go on
+    parts = finish(*command)
+    found = [re.search(r"^run:\s+(\S+)$", out, re.M) for out in (whole, parts)]
+    one, other = (Path(match[1]) for match in found if match)
+    assert one.name == other.name
+    weights = [(path / "base" / "model.safetensors").read_bytes() for path in (one, other)]
+    assert weights[0] == weights[1]
+
+
+def test_a_dry_run_says_what_would_be_trained(tmp_path: Path) -> None:
+    out = finish("raise", "nursery-tiny", "--dry-run", "--all", "--runs", str(tmp_path / "runs"))
+    assert "# to be trained: trunk: 420 steps" in out
+    assert "# to be trained: oracle-en: 200 steps" in out
+    assert not (tmp_path / "runs").exists()
