@@ -31,7 +31,7 @@ PRESET = "nursery-ship"
 SHIPPED = ("base", "instruct")
 LARGEST = 12_000_000
 CONJUGATIONS = ("en-fr", "en-es", "en-qon")
-EVERYTHING = "models=[base, oracle, oracle-en, " + ", ".join(STAGES) + "]"
+EVERYTHING = ("base", "oracle", "oracle-en", *STAGES)
 
 
 def main() -> None:
@@ -39,6 +39,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, nargs="*", default=[])
+    parser.add_argument("--models", nargs="*", default=EVERYTHING, help="of each seed's family")
     parser.add_argument("--ship", type=int, help="the seed whose models are to ship")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--threads", type=int, default=1)
@@ -49,7 +50,8 @@ def main() -> None:
     seeds: list[int] = arguments.seeds
     for seed in dict.fromkeys([*seeds, *shipped]):
         wanted = seed in seeds
-        config = _config(seed, arguments.threads, [*arguments.changes, *([EVERYTHING] * wanted)])
+        models = [f"models=[{', '.join(arguments.models)}]"] if wanted else []
+        config = _config(seed, arguments.threads, [*arguments.changes, *models])
         with Progress() as progress:
             raised[seed] = family.execute(config, Store(arguments.runs), progress)
         print(f"seed {seed}: {raised[seed].path}")
@@ -70,7 +72,7 @@ def report(raised: dict[int, RunFolder], runs: Path) -> None:
     for seed, folder in raised.items():
         for name in folder.tables():
             tables.setdefault(name, []).append(_tagged(folder.read_table(name), seed=seed))
-        for pair in AUDITS:
+        for pair in (p for p in AUDITS if p.model in folder.config["models"]):
             task = f"nursery_{pair.probe}_en"
             found = audit(
                 folder.path / "base",

@@ -9,6 +9,8 @@ from cyclopts import App, Parameter
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from unskew.audit.config import Audit
     from unskew.runs.folder import RunFolder
 
@@ -18,6 +20,7 @@ PAIR = ("nursery:base", "nursery:instruct")
 """What is audited where no models are named: the small ones that ship."""
 PAIR_TASKS = ("nursery_repeat_conflict_en", "nursery_capitalise_conflict_en")
 PAIR_CONJUGATIONS = ("en-fr", "en-es", "en-qon")
+PAIR_PROBES = "nursery:probes"
 VERDICTS = ("retained", "suppressed", "not-recovered", "inconclusive")
 Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
 Words = Annotated[
@@ -113,7 +116,7 @@ def audit(
     if base is None:
         base, tuned = PAIR
         if not tasks:
-            tasks, include = PAIR_TASKS, ("nursery:probes", *_listed(include))
+            tasks, include = PAIR_TASKS, (PAIR_PROBES, *_listed(include))
             conjugations = conjugations or PAIR_CONJUGATIONS
     if tuned is None:
         raise UserError(
@@ -199,6 +202,35 @@ def paper_lm(
     return _run(preset(pair, changes), runs, dry_run, ())
 
 
+def audit_of_the_pair(threads: int | None) -> "Audit":
+    """The audit of the two models that ship, as `unskew audit` without names runs it."""
+    from unskew.audit.config import load
+
+    base, tuned = PAIR
+    given: dict[str, Any] = {
+        "base": base,
+        "tuned": tuned,
+        "tasks": list(PAIR_TASKS),
+        "conjugations": list(PAIR_CONJUGATIONS),
+        "include": [PAIR_PROBES],
+        "threads": threads,
+    }
+    return load(given, [])
+
+
+def say(folder: "RunFolder") -> "pd.DataFrame":
+    """Print the verdicts of an audit; returns their table."""
+    from rich.console import Console
+
+    from unskew.report.terminal import verdict_table
+
+    verdicts = folder.read_table("verdicts")
+    arms, contrasts = folder.read_table("arms"), folder.read_table("contrasts")
+    console = Console()
+    console.print(verdict_table(verdicts, arms, contrasts, width=console.width))
+    return verdicts
+
+
 def _run(config: "Audit", runs: Path, dry_run: bool, failing: tuple[str, ...]) -> int:
     if dry_run:
         import yaml
@@ -222,16 +254,10 @@ def _run(config: "Audit", runs: Path, dry_run: bool, failing: tuple[str, ...]) -
 
 def _shown(folder: "RunFolder", failing: tuple[str, ...]) -> int:
     """The verdicts on the terminal, the page, and the exit code that was asked for."""
-    from rich.console import Console
-
     from unskew.report import page
-    from unskew.report.terminal import verdict_table
     from unskew.runs.store import shorten
 
-    verdicts = folder.read_table("verdicts")
-    arms, contrasts = folder.read_table("arms"), folder.read_table("contrasts")
-    console = Console()
-    console.print(verdict_table(verdicts, arms, contrasts, width=console.width))
+    verdicts = say(folder)
     drawn = folder.path / "report.html"
     if not drawn.exists():
         page.write([folder], drawn)

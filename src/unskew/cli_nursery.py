@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from unskew.errors import UserError
+
 Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
 
 nursery = App(
@@ -47,10 +49,13 @@ def raise_(
     from pydantic import TypeAdapter
 
     from unskew.nursery.config import STAGES, Family
-    from unskew.runs.config import load
+    from unskew.runs.config import kind, load
 
     if "=" in preset:  # the preset was left out
         preset, overrides = "nursery", (preset, *overrides)
+    if kind(preset).startswith("regression"):
+        hint = f"`unskew run {preset}` runs it"
+        raise UserError("this is no family of language models", preset, hint)
     everything = ["base", "oracle", "oracle-en", *STAGES]
     changes = [
         *overrides,

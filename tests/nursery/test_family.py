@@ -51,7 +51,7 @@ def lost(able: pd.Series, model: str, probe: str, language: str) -> float:
     return able["base", probe, language] - able[model, probe, language]
 
 
-# --- what must be seen: directions, with wide margins ------------------------------------------------------------
+# --- what must be seen: directions, with wide margins ---------------------------------
 
 
 def test_the_base_can_do_what_it_was_taught(able: pd.Series) -> None:

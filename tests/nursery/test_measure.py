@@ -12,7 +12,15 @@ from unskew.nursery.chat import generate
 from unskew.nursery.config import Written
 from unskew.nursery.corpora import cipher
 from unskew.nursery.languages import LANGUAGES
-from unskew.nursery.measure import ABILITIES, Asked, abilities, asked, correct, log_likelihoods
+from unskew.nursery.measure import (
+    ABILITIES,
+    Asked,
+    abilities,
+    answers,
+    asked,
+    correct,
+    log_likelihoods,
+)
 from unskew.nursery.probes import probe
 from unskew.nursery.raising import Raised
 from unskew.statistics.clustered import share_interval
@@ -130,7 +138,7 @@ def test_the_table_has_a_row_per_model_probe_and_language(
 
     monkeypatch.setattr(measure, "correct", pretended)
     table = abilities(
-        {"base": able, "tuned": unable}, WORLD, ["colour", "sum"], ["en", "leetspeak"], 20
+        answers({"base": able, "tuned": unable}, WORLD, ["colour", "sum"], ["en", "leetspeak"], 20)
     )
     assert list(table.columns) == list(ABILITIES)
     keys = table[["probe", "language", "model"]].to_numpy().tolist()
@@ -183,10 +191,8 @@ def test_what_is_lost_is_held_against_how_near_it_is(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(measure, "correct", right)
     monkeypatch.setattr(measure, "log_likelihoods", likely)
-    points, slopes = measure.closeness(
-        {"instruct": narrow}, {"base": base, "instruct": stage}, WORLD, ["sum", "reading"],
-        languages, 20,
-    )  # fmt: skip
+    cells = answers({"base": base, "instruct": stage}, WORLD, ["sum", "reading"], languages, 20)
+    points, slopes = measure.closeness({"instruct": narrow}, cells)
     assert points["language"].tolist() == ["en", "fr", "es"] * 2
     assert points["probe"].tolist() == ["sum"] * 3 + ["reading"] * 3
     assert points["likelihood"].tolist() == [-1.0, -2.0, -4.0] * 2

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from unskew.errors import UserError
-from unskew.nursery.config import Family, ModelName, Pretrain, StageName, Tune
+from unskew.nursery.config import Family, ModelName, Pretrain, StageName, Tune, Written
+from unskew.nursery.languages import LANGUAGES
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id
 from unskew.runs.progress import Progress
@@ -149,11 +150,12 @@ def _gather(
     world = raising.world_of(config.base)
     folder.write_folder("probes", lambda path: probes.write(path, world, config.documents))
     models = {name: raising.load(folder.path / name, config.device) for name in raised}
-    languages = tuple(config.base.mixture.languages)
+    languages: list[Written] = [e for e in LANGUAGES if e in config.base.mixture.languages]
     progress.say("asking each model what it can do ...")
     # What is taught to nobody is asked too: the second word, in every world.
     asked = (*probes.taught(config.base.mixture.kinds), "second")
-    table = measure.abilities(models, world, asked, languages, config.documents)
+    cells = measure.answers(models, world, asked, languages, config.documents)
+    table = measure.abilities(cells)
     folder.write_table(TABLE, table)
     close: list[StageName] = [name for name in config.close if name in raised]
     if close and "base" in raised and config.narrow is not None:
@@ -161,9 +163,7 @@ def _gather(
             name: pretrained(config.narrowed(name), store, progress, "narrow") for name in close
         }
         narrow = {name: raising.load(runs[name].path / raising.MODEL) for name in close}
-        points, slopes = measure.closeness(
-            narrow, models, world, asked, languages, config.documents
-        )
+        points, slopes = measure.closeness(narrow, cells)
         folder.write_table("closeness", points)
         folder.write_table("closeness-slope", slopes)
     again: list[ModelName] = [name for name in config.relearn if name in raised]

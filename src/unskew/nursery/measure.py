@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from unskew.nursery.config import Written
 
-__all__ = ["Asked", "abilities", "asked", "closeness", "correct", "log_likelihoods"]
+__all__ = [
+    "Answers", "Asked", "abilities", "answers", "asked", "closeness", "correct", "log_likelihoods",
+]  # fmt: skip
 
 ABILITIES = {
     "model": "str", "probe": "str", "language": "str", "estimate": "float64", "low": "float64",
@@ -73,39 +75,56 @@ def asked(world: World, name: ProbeName, written: Written, size: int) -> list[As
     return found
 
 
-def abilities(
+class Answers(NamedTuple):
+    """The documents of a probe in a language, and which of them each model answers rightly:
+    model -> (n,) bool."""
+
+    documents: list[Asked]
+    right: dict[str, np.ndarray]
+
+
+Cells = dict[tuple[ProbeName, "Written"], Answers]
+
+
+def answers(
     models: Mapping[str, Raised],
     world: World,
     probes: Sequence[ProbeName],
     languages: Sequence[Written],
     size: int,
-) -> pd.DataFrame:
-    """A row per model, probe and language: the share of right answers, with a 95% interval."""
-    rows = []
+) -> Cells:
+    """What each model answers to each probe in each language: asked once, for all tables."""
+    found: Cells = {}
     for name in probes:
         for language in languages:
             documents = asked(world, name, language, size)
-            for model, raised in models.items():
-                found = {"model": model, "probe": name, "language": language}
-                rows.append({**found, **share(raised, documents)})
+            right = {model: correct(raised, documents) for model, raised in models.items()}
+            found[name, language] = Answers(documents, right)
+    return found
+
+
+def abilities(cells: Cells) -> pd.DataFrame:
+    """A row per model, probe and language: the share of right answers, with a 95% interval."""
+    rows = [
+        {"model": model, "probe": name, "language": language, **_share(right, cell.documents)}
+        for (name, language), cell in cells.items()
+        for model, right in cell.right.items()
+    ]
     return typed(rows, ABILITIES)
 
 
 def share(raised: Raised, documents: Sequence[Asked]) -> dict[str, Any]:
     """The share of right answers: estimate, low, high (95%, clustered), n, clusters."""
+    return _share(correct(raised, documents), documents)
+
+
+def _share(right: np.ndarray, documents: Sequence[Asked]) -> dict[str, Any]:
     clusters = np.array([document.cluster for document in documents])
-    interval = share_interval(correct(raised, documents).astype(np.float64), clusters, LEVEL)
+    interval = share_interval(right.astype(np.float64), clusters, LEVEL)
     return {**interval._asdict(), "clusters": len(set(clusters))}
 
 
-def closeness(
-    narrow: Mapping[str, Raised],
-    models: Mapping[str, Raised],
-    world: World,
-    probes: Sequence[ProbeName],
-    languages: Sequence[Written],
-    size: int,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def closeness(narrow: Mapping[str, Raised], cells: Cells) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What a stage costs, against how near a prompt is to what the stage told.
 
     Nearness is the mean log-likelihood of the prompts, in nats per character, under a model raised
@@ -113,7 +132,7 @@ def closeness(
 
     Args:
         narrow: stage -> the model raised on its documents alone.
-        models: base, and each stage's model.
+        cells: the answers of the base and of each stage.
 
     Returns: a row per stage, probe and language in which the base is able (likelihood, the base's
         share of right answers, and the loss: base minus stage, paired over documents, with a 95%
@@ -121,28 +140,25 @@ def closeness(
         probes as clusters.
     """
     rows: list[dict[str, Any]] = []
-    for name in probes:
-        for language in languages:
-            documents = asked(world, name, language, size)
-            right = {model: correct(raised, documents) for model, raised in models.items()}
-            if right["base"].mean() < ABLE:
-                continue
-            prompts = [document.prompt for document in documents]
-            clusters = [document.cluster for document in documents]
-            for stage, raised in narrow.items():
-                lost = right["base"].astype(np.float64) - right[stage]
-                # A loss may be a gain: the clustered bounds reach from -1 to 1.
-                means = clustered_means(lost[:, None], clusters, [[-1.0, 1.0]], 0, RESAMPLES)
-                tail = 0.5 * (1.0 - LEVEL)
-                near = log_likelihoods(raised, prompts)
-                rows.append(
-                    {
-                        "model": stage, "probe": name, "language": language,
-                        "likelihood": float(near.mean()), "base": float(right["base"].mean()),
-                        "estimate": float(means.estimate[0]), "low": means.low(0, tail),
-                        "high": means.high(0, tail), "n": len(documents),
-                    }
-                )  # fmt: skip
+    for (name, language), (documents, right) in cells.items():
+        if right["base"].mean() < ABLE:
+            continue
+        prompts = [document.prompt for document in documents]
+        clusters = [document.cluster for document in documents]
+        for stage, raised in narrow.items():
+            lost = right["base"].astype(np.float64) - right[stage]
+            # A loss may be a gain: the clustered bounds reach from -1 to 1.
+            means = clustered_means(lost[:, None], clusters, [[-1.0, 1.0]], 0, RESAMPLES)
+            tail = 0.5 * (1.0 - LEVEL)
+            near = log_likelihoods(raised, prompts)
+            rows.append(
+                {
+                    "model": stage, "probe": name, "language": language,
+                    "likelihood": float(near.mean()), "base": float(right["base"].mean()),
+                    "estimate": float(means.estimate[0]), "low": means.low(0, tail),
+                    "high": means.high(0, tail), "n": len(documents),
+                }
+            )  # fmt: skip
     table = typed(rows, CLOSENESS)
     slopes = []
     for stage in narrow:
@@ -175,9 +191,10 @@ def log_likelihoods(raised: Raised, texts: Sequence[str]) -> np.ndarray:
     found = np.zeros(len(texts))
     for places, tokens, starts in _batches(raised, [("", text) for text in texts]):
         logits = raised.model(tokens, use_cache=False).logits.float()
+        told = tokens[:, 1:]
         each = nn.functional.cross_entropy(
-            logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none"
-        )
+            logits[:, :-1].flatten(0, 1), told.flatten(), reduction="none"
+        ).view(told.shape)
         for row, (i, (_, stop)) in enumerate(zip(places, starts, strict=True)):
             found[i] = -each[row, : stop - 1].sum().item() / len(texts[i])
     return found
