@@ -1,6 +1,7 @@
 """The built wheel works outside the checkout, with its data."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -87,10 +88,12 @@ def test_it_runs_elsewhere(wheel: Path, tmp_path: Path) -> None:
     assert "kind: scripted" in call("-m", "unskew", *audit)
     code = (
         "from unskew.runs.store import shipped_root; from unskew.runs.folder import RunFolder;"
-        "runs = sorted(p for p in shipped_root().glob('*') if p.is_dir());"
+        "runs = sorted(p for p in shipped_root().glob('regression-*'));"
         "print(len([RunFolder.read(p) for p in runs]))"
     )
     shipped = ROOT / "src" / "unskew" / "models"
     finished = list(shipped.glob("*/manifest.json"))
     assert int(call("-c", code)) == len(finished)
+    pair = call("-m", "unskew", "audit", "--dry-run")
+    assert re.search(r"# run id: audit-[0-9a-f]{12}\n", pair)
     assert list(elsewhere.iterdir()) == []
