@@ -67,6 +67,20 @@ def shipped_root() -> Path:
     return Path(unskew.__file__).parent / "models"
 
 
+NURSERY = "nursery:"
+"""What the names of models that ship begin with: `nursery:base`."""
+
+
+def expanded(name: str) -> Path:
+    """A path, `~` spelt out. `nursery:base` is in the folder of the models that ship."""
+    if name.startswith(NURSERY):
+        return shipped_root() / "nursery" / name.removeprefix(NURSERY)
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # ~nobody
+        return Path(name)
+
+
 def shorten(path: Path) -> str:
     """The path as short as it can be said from here."""
     try:

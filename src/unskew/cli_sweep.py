@@ -1,0 +1,235 @@
+"""The command `sweep`: a preset and axes -> cells -> tables. Thin, as those of `cli`."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from unskew.errors import UserError
+
+if TYPE_CHECKING:
+    from unskew.nursery.config import Family, Pretrain, Tune
+    from unskew.regression.config import Experiment
+    from unskew.runs.axes import Grid
+    from unskew.runs.folder import RunFolder
+    from unskew.runs.progress import Progress
+    from unskew.runs.store import Store
+    from unskew.runs.sweep import Plan, Runner
+
+OK, FAILED = 0, 1
+USAGE = "Usage: unskew sweep PRESET [key=values ...] [--jobs N] [--dry-run] [--runs DIR]"
+EXAMPLES = """
+Values: alpha=0.2,0.5,0.8 is a list, seed=0..4 a range with both ends. Every combination is a cell.
+A value that is itself a list takes two pairs of brackets: evaluation.gammas=[[1, 2]].
+RAY_ADDRESS=host:port runs the cells on that Ray cluster.
+
+Examples:
+  unskew sweep demo alpha=0.2,0.5,0.8 evaluation.seed=0..4
+  unskew sweep demo finetuning.optimiser.lr=1e-4,3e-4,1e-3 --jobs 4
+  unskew sweep nursery-tiny base.seed=0..2 --dry-run
+"""
+
+
+def sweep(
+    preset: Annotated[
+        str, Parameter(help="a preset's name (as `demo`), or the path of a YAML file")
+    ],
+    /,
+    *axes: Annotated[str, Parameter(help="settings and the values they take, as key=values")],
+    jobs: Annotated[
+        int | None, Parameter(help="cells at the same time, each a process; 1 by default")
+    ] = None,
+    dry_run: Annotated[
+        bool, Parameter(negative="", help="print what would be run; run nothing")
+    ] = False,
+    runs: Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")] = Path(
+        "runs"
+    ),
+    threads: Annotated[int | None, Parameter(help="CPU threads of each cell")] = None,
+    gpus: Annotated[
+        float, Parameter(help="share of a GPU that a cell with device=cuda takes, side by side")
+    ] = 1.0,
+) -> int:
+    """Run a preset with every combination of settings; gather the results into tables."""
+    from unskew.runs import cluster
+    from unskew.runs.axes import grid
+
+    address = _address()
+    if jobs is not None and jobs < 1:
+        raise UserError("at least one cell must run", f"--jobs {jobs}")
+    if not 0 < gpus <= 1 and not gpus.is_integer():
+        raise UserError("a share of a GPU, or whole ones", f"--gpus {gpus:g}", "as in: --gpus 0.25")
+    if address is not None:
+        cluster.check(address, os.environ)
+    beside = address is not None or (jobs or 1) > 1
+    if threads is None and beside:
+        threads = 1
+    fixed = [] if threads is None else [f"threads={threads}"]
+    cells = grid(preset, axes, _schema(), fixed)
+
+    from unskew.runs.folder import RunFolder
+    from unskew.runs.identity import run_id
+    from unskew.runs.progress import Progress
+    from unskew.runs.store import Store, shorten
+    from unskew.runs.sweep import Sweep, in_process, plan, recorded, run, summary
+
+    root = runs.resolve()
+    store, config = Store(root), Sweep.of(cells)
+    path = root / run_id(config)
+    planned = plan(cells, path, store, identify)
+    print("\n".join(_planned(planned, jobs or 1, address)), flush=True)
+    if dry_run:
+        print(f"sweep:  {path.name}")
+        return OK
+    _ready(cells)
+    with RunFolder.open(root, config) as folder:
+        if folder.finished:
+            outcomes = recorded(path)
+        else:
+            with Progress() as progress, ExitStack() as ray:
+                runner: Runner
+                if not beside or not planned.to_do:
+                    runner = in_process(execute, root, progress.say)
+                else:
+                    if address is not None:
+                        ray.enter_context(cluster.connected(address))
+                    else:
+                        on_gpu = any(_device(cell.config) != "cpu" for cell in cells.cells)
+                        ray.enter_context(cluster.embedded(jobs or 1, threads or 1, on_gpu))
+                    runner = cluster.runner(execute, path, progress.say, jobs, gpus)
+                outcomes = run(planned, folder, store, runner, progress)
+        tables = folder.tables()
+    print(summary(outcomes))
+    for cell in cells.cells:
+        if (outcome := outcomes[cell.number]).state in ("failed", "diverged"):
+            print(f"  {outcome.state}: cell {cell.number} ({cell.label}): {outcome.message}")
+    print(f"sweep:  {shorten(path)}")
+    print(f"tables: {', '.join(f'{shorten(path)}/tables/{name}.parquet' for name in tables)}")
+    if any(outcome.state == "failed" for outcome in outcomes.values()):
+        print("the same command tries the failed cells again")
+        return FAILED
+    return OK
+
+
+def _address() -> str | None:
+    """The cluster that the environment names; `local` is Ray's word for one of its own."""
+    address = os.environ.get("RAY_ADDRESS", "").strip()
+    return None if address in ("", "local") else address
+
+
+def _schema() -> Any:
+    from pydantic import Field, TypeAdapter
+
+    from unskew.nursery.config import Family
+    from unskew.regression.config import Experiment
+
+    return TypeAdapter(Annotated[Experiment | Family, Field(discriminator="kind")])
+
+
+def _planned(plan: Plan, jobs: int, address: str | None) -> list[str]:
+    axes = " × ".join(f"{axis.key} ({len(axis.values)})" for axis in plan.grid.axes)
+    total, left = len(plan.grid.cells), len(plan.to_do)
+    lines = [f"cells:  {total}{f' = {axes}' if axes else ''}"]
+    diverged = plan.count("diverged")
+    known = f", {diverged} diverged" if diverged else ""
+    lines.append(f"before: {plan.count('done')} done{known}; {left} to do")
+    if left:
+        lines.append(f"time:   {_time(plan, left, jobs, address)}")
+    return lines
+
+
+def _time(plan: Plan, left: int, jobs: int, address: str | None) -> str:
+    if plan.seconds is None:
+        return "unknown until the first cells end (no finished run is like these)"
+    basis = f"{_duration(plan.seconds)} a cell, the median of {plan.basis} finished"
+    if address is not None:
+        return f"{basis}; how many run at once is the cluster's"
+    rounds = -(-left // jobs)
+    return f"about {_duration(rounds * plan.seconds)} ({basis}; parents to be trained not counted)"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "a second or less"
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _device(config: Any) -> str:
+    return getattr(config, "device", "cpu")
+
+
+def _ready(grid: Grid) -> None:
+    """Raises UserError where what every cell needs is not installed."""
+    from unskew.nursery.config import Family
+
+    if any(isinstance(cell.config, Family) for cell in grid.cells):
+        from unskew.nursery import family
+
+        family.require()
+
+
+def execute(config: Experiment | Family, store: Store, progress: Progress) -> RunFolder:
+    """What `unskew run` and `unskew nursery raise` call."""
+    from unskew.nursery.config import Family
+
+    match config:
+        case Family():
+            from unskew.nursery import family
+
+            return family.execute(config, store, progress)
+        case _:
+            from unskew.regression import study
+
+            return study.execute(config, store, progress)
+
+
+def identify(config: Experiment | Family, store: Store) -> str | None:
+    """The run's id, or None where a model that it starts from is still to be trained."""
+    from unskew.nursery.config import Family
+
+    match config:
+        case Family():
+            return _identify_family(config, store)
+        case _:
+            from unskew.regression import study
+
+            return study.identify(config, store)[0]
+
+
+def _identify_family(config: Family, store: Store) -> str | None:
+    from unskew.nursery.family import WEIGHTS
+    from unskew.runs.identity import run_id
+
+    parents = {}
+    for name in config.models:
+        model = _raised(config.of(name), store)
+        if model is None:
+            return None
+        parents[name] = model.sha256(WEIGHTS)
+    return run_id(config, parents)
+
+
+def _raised(config: Pretrain | Tune, store: Store) -> RunFolder | None:
+    """The finished run of one model of a family, if it is there."""
+    from unskew.nursery.config import Pretrain
+    from unskew.nursery.family import WEIGHTS
+    from unskew.runs.identity import run_id
+
+    match config:
+        case Pretrain():
+            role, before = "trunk", config.trunk
+        case _:
+            role, before = "base", config.base
+    if before is None:
+        return store.find(run_id(config, {}))
+    parent = _raised(before, store)
+    if parent is None:
+        return None
+    return store.find(run_id(config, {role: parent.sha256(WEIGHTS)}))

@@ -1,0 +1,358 @@
+"""Sweeps: what axes mean, what is refused before anything runs, and what is left behind."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pydantic import TypeAdapter
+
+from toys import AnyToy, Other, Toy
+from unskew.errors import UserError
+from unskew.runs import sweep as sweeps
+from unskew.runs import timing
+from unskew.runs.axes import MOST_CELLS, Cell, Grid, grid, parse
+from unskew.runs.folder import RunFolder
+from unskew.runs.identity import run_id
+from unskew.runs.progress import Progress
+from unskew.runs.store import Store
+from unskew.runs.sweep import Outcome, Runner, Sweep, attempt, in_process, plan, run
+
+SCHEMA: TypeAdapter[Any] = TypeAdapter(AnyToy)
+
+
+# --- what an axis means ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a=0.2,0.5", (0.2, 0.5)),
+        ("a=[0.2, 0.5]", (0.2, 0.5)),
+        ("a=0.2", (0.2,)),
+        ("a=1e-3, 3e-3", (0.001, 0.003)),
+        ("a=0..4", (0, 1, 2, 3, 4)),
+        ("a=-1..1", (-1, 0, 1)),
+        ("a=7..7", (7,)),
+        ("a=0..2,9", (0, 1, 2, 9)),
+        ("a=[0..2]", (0, 1, 2)),
+        ("a=adam,muon", ("adam", "muon")),
+        ('a="x,y",z', ("x,y", "z")),
+        ("a=null,1", (None, 1)),
+        ("a=no,true", ("no", True)),
+        ("a=[[1, 2]]", ([1, 2],)),
+        ("a=[1, 2],[1, 3]", ([1, 2], [1, 3])),
+        ("a=[[]]", ([],)),
+        ("a={kind: wide},{kind: narrow, n: 3}", ({"kind": "wide"}, {"kind": "narrow", "n": 3})),
+        ("a=b=c", ("b=c",)),
+    ],
+)
+def test_values_of_an_axis(text: str, values: tuple[Any, ...]) -> None:
+    axis = parse(text)
+    assert axis == ("a", values)
+    assert [type(value) for value in axis.values] == [type(value) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a", "key=values"),
+        ("=3", "key=values"),
+        ("a=", "no value"),
+        ("a=[]", "no value"),
+        ("a=1,", "ends in a comma"),
+        ("a=,1", "not valid YAML"),
+        ("a=1,,2", "not valid YAML"),
+        ("a=[1,2", "not valid YAML"),
+        ("a={x: 1", "not valid YAML"),
+        ("a=1,1", "the value 1 is given twice"),
+        ("a=0..3,2", "the value 2 is given twice"),
+        ("a=4..1", "write 1..4"),
+        ("a=0.1..0.5", "two whole numbers"),
+        ("a=0..99999999999999", "more than"),
+    ],
+)
+def test_an_axis_that_is_none(text: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(text)
+    assert said in str(caught.value)
+
+
+# --- which cells there are ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def preset(tmp_path: Path) -> str:
+    path = tmp_path / "toy.yaml"
+    path.write_text("kind: toy\n")
+    return str(path)
+
+
+def test_every_combination_the_last_axis_turns_fastest(preset: str) -> None:
+    cells = grid(preset, ["steps=1..3", "prior.alpha=0,0.5"], SCHEMA).cells
+    assert [cell.number for cell in cells] == [1, 2, 3, 4, 5, 6]
+    assert [(c.config.steps, c.config.prior.alpha) for c in cells] == [  # type: ignore[attr-defined]
+        (1, 0.0), (1, 0.5), (2, 0.0), (2, 0.5), (3, 0.0), (3, 0.5)
+    ]  # fmt: skip
+    assert cells[3].label == "steps=2 prior.alpha=0.5"
+
+
+def test_values_reach_the_configuration_as_they_were_meant(preset: str) -> None:
+    texts = ["gammas=[1, 2],[[1.5]]", "label=no,'a: \"b\" # é'"]
+    with pytest.raises(UserError, match=r"cell 3 of 4 .*gammas\[0\]"):
+        grid(preset, texts, SCHEMA)
+    cells = grid(preset, ["gammas=[1, 2],[1.5]", texts[1], "clip=null,1e-3"], SCHEMA).cells
+    configs = [cell.config for cell in cells]
+    assert {c.gammas for c in configs} == {(1, 2), (1.5,)}  # type: ignore[attr-defined]
+    assert {c.label for c in configs} == {"no", 'a: "b" # é'}  # type: ignore[attr-defined]
+    assert {c.clip for c in configs} == {None, 0.001}  # type: ignore[attr-defined]
+
+
+def test_no_axis_is_one_cell_and_what_is_fixed_is_no_axis(preset: str) -> None:
+    (cell,) = grid(preset, [], SCHEMA, ["steps=7"]).cells
+    assert cell == Cell(1, {}, Toy(steps=7))
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["steps=1,x"], "cell 2 of 2 (steps=x): steps: should be a valid integer"),
+        (["stepz=1,2"], "cell 1 of 2 (stepz=1): stepz: unknown key; did you mean 'steps'?"),
+        (["prior.alpha=0..2"], "cell 3 of 3 (prior.alpha=2): prior.alpha: should be less than"),
+        (["gammas=1,2"], "a second pair of brackets, as in: gammas=[[1, 2]]"),
+        (["steps=1", "steps=2"], "steps: this key is swept twice"),
+        (["prior={kind: wide}", "prior.tau=1,2"], "one in the other"),
+        (["steps=1,2", "device=cpu,cuda"], "cells 1 (steps=1 device=cpu) and 2"),
+        (
+            ["steps=1..200", "prior.narrow.n=1..200"],
+            f"40,000 cells are more than the {MOST_CELLS:,}",
+        ),
+    ],
+)
+def test_a_grid_that_is_refused_names_the_cell(preset: str, texts: list[str], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        grid(preset, texts, SCHEMA)
+    assert said in str(caught.value)
+
+
+def test_what_is_wrong_with_the_preset_is_no_cells_fault(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("kind: toy\nstepz: 3\n")
+    for name, said in (("demoo", "no preset 'demoo'"), (str(path), "stepz: unknown key")):
+        with pytest.raises(UserError) as caught:
+            grid(name, ["steps=1,2"], SCHEMA)
+        assert said in str(caught.value)
+        assert "cell" not in str(caught.value)
+
+
+# --- running --------------------------------------------------------------------------------------
+
+
+def execute(config: Toy | Other, store: Store, progress: Progress) -> RunFolder:
+    """A run of toys: some diverge, some are wrong, one is a defect."""
+    assert isinstance(config, Toy)
+    with store.open(config) as folder:
+        if not folder.finished:
+            match config.steps:
+                case 13:
+                    raise UserError("training diverged: the loss is nan at step 1", repr(config))
+                case 14:
+                    raise UserError("there is no such file", "words.txt")
+                case 15:
+                    raise ZeroDivisionError("by nothing")
+            folder.log({"step": config.steps, "loss": 1 / config.steps, "note": "fine"})
+            rows = [{"alpha": 0.5, "k": k, "estimate": config.steps + k} for k in range(2)]
+            folder.write_table("results", pd.DataFrame(rows))
+            folder.write_table("cells", pd.DataFrame({"n": [config.steps]}))
+            folder.finish({"headline": f"{config.steps} steps"})
+        return folder
+
+
+def identify(config: Toy, store: Store) -> str:
+    return run_id(config)
+
+
+class Swept:
+    """A sweep of the toy preset in a folder."""
+
+    def __init__(self, preset: str, root: Path, *texts: str) -> None:
+        self.grid: Grid = grid(preset, texts, SCHEMA)
+        self.root, self.store = root, Store(root, shipped=False)
+        self.said: list[str] = []
+        self.ran: list[int] = []
+
+    @property
+    def path(self) -> Path:
+        return self.root / run_id(Sweep.of(self.grid))
+
+    def plan(self) -> sweeps.Plan:
+        return plan(self.grid, self.path, self.store, identify)
+
+    def runner(self, cells: Sequence[Cell]) -> Generator[tuple[Cell, Outcome]]:
+        with closing(in_process(execute, self.root, self.said.append)(cells)) as inner:
+            for cell, outcome in inner:
+                self.ran.append(cell.number)
+                yield cell, outcome
+
+    def run(self, runner: Runner | None = None) -> dict[int, Outcome]:
+        with RunFolder.open(self.root, Sweep.of(self.grid)) as folder, Progress("quiet") as quiet:
+            return run(self.plan(), folder, self.store, runner or self.runner, quiet)
+
+    def table(self, name: str) -> pd.DataFrame:
+        return pd.read_parquet(self.path / "tables" / f"{name}.parquet")
+
+
+def test_tables_of_all_cells_with_the_axes_in_front(preset: str, tmp_path: Path) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=1,2", "prior={kind: wide},{kind: narrow}")
+    outcomes = swept.run()
+    assert [one.state for one in outcomes.values()] == ["done"] * 4
+    results = swept.table("results")
+    front = ["sweep.cell", "axis.steps", "axis.prior"]
+    assert list(results) == [*front, "alpha", "k", "estimate"]
+    assert list(results["sweep.cell"]) == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert list(results["axis.steps"]) == [1, 1, 1, 1, 2, 2, 2, 2]
+    assert results["axis.prior"][2] == '{"kind": "narrow"}'
+    assert list(results["estimate"]) == [1, 2, 1, 2, 2, 3, 2, 3]
+    assert list(swept.table("cells-of-runs")["n"]) == [1, 1, 2, 2]
+    metrics = swept.table("metrics")
+    assert list(metrics) == [*front, "step", "loss", "note"]
+    assert list(metrics["loss"]) == [1, 1, 0.5, 0.5]
+    cells = swept.table("cells")
+    assert list(cells) == [*front, "run", "state", "seconds", "message"]
+    assert list(cells["run"]) == [run_id(cell.config) for cell in swept.grid.cells]
+    assert list(cells["message"]) == ["1 steps", "1 steps", "2 steps", "2 steps"]
+    folder = RunFolder.read(swept.path)
+    assert folder.extra["headline"] == "4 cells: 4 done"
+    assert folder.config["axes"][0] == {"key": "steps", "values": [1, 2]}
+    assert folder.config["preset"] == "toy.yaml"  # nobody's folder is in it
+
+
+def test_a_diverged_cell_is_recorded_and_the_sweep_is_finished(preset: str, tmp_path: Path) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=12,13")
+    assert [one.state for one in swept.run().values()] == ["done", "diverged"]
+    cells = swept.table("cells")
+    assert list(cells["state"]) == ["done", "diverged"]
+    assert cells["message"][1] == "training diverged: the loss is nan at step 1"
+    assert cells["run"].isna().tolist() == [False, True]
+    assert (swept.path / "manifest.json").exists()
+    assert swept.plan().to_do == []
+
+
+def test_failed_cells_are_tried_again(preset: str, tmp_path: Path) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=12..15")
+    assert [one.state for one in swept.run().values()] == ["done", "diverged", "failed", "failed"]
+    messages = list(swept.table("cells")["message"])
+    assert messages[2:] == [
+        "words.txt: there is no such file",
+        "a defect: ZeroDivisionError: by nothing",
+    ]
+    assert "ZeroDivisionError" in (swept.path / "defects" / "cell-4.txt").read_text()
+    assert not (swept.path / "manifest.json").exists()
+    assert swept.ran == [1, 2, 3, 4]
+    swept.run()
+    assert swept.ran == [1, 2, 3, 4, 3, 4]
+
+
+def test_what_is_interrupted_continues(preset: str, tmp_path: Path) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=1..5")
+
+    def interrupted(cells: Sequence[Cell]) -> Generator[tuple[Cell, Outcome]]:
+        for cell, outcome in swept.runner(cells):
+            if cell.number == 3:
+                raise KeyboardInterrupt
+            yield cell, outcome
+
+    with pytest.raises(KeyboardInterrupt):
+        swept.run(interrupted)
+    assert list(swept.table("cells")["state"]) == ["done", "done", "to do", "to do", "to do"]
+    planned = swept.plan()
+    assert [cell.number for cell in planned.to_do] == [4, 5]  # the third had been done
+    swept.ran.clear()
+    swept.run()
+    assert swept.ran == [4, 5]
+    whole = Swept(preset, tmp_path / "other", "steps=1..5")
+    whole.run()
+    for name in ("results", "metrics", "cells-of-runs"):
+        pd.testing.assert_frame_equal(swept.table(name), whole.table(name))
+    pd.testing.assert_frame_equal(
+        swept.table("cells").drop(columns="seconds"), whole.table("cells").drop(columns="seconds")
+    )
+
+
+def test_cells_may_end_in_any_order(preset: str, tmp_path: Path) -> None:
+    forth, back = (Swept(preset, tmp_path / name, "steps=1..4") for name in ("forth", "back"))
+    forth.run()
+    back.run(lambda cells: back.runner(list(reversed(cells))))
+    assert back.ran == [4, 3, 2, 1]
+    pd.testing.assert_frame_equal(forth.table("results"), back.table("results"))
+
+
+def test_a_run_that_another_process_writes_is_put_off(
+    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=1..3")
+    other = RunFolder.open(swept.root, swept.grid.cells[0].config)
+    assert attempt(swept.grid.cells[0].config, execute, swept.root).state == "busy"
+    monkeypatch.setattr(sweeps.time, "sleep", lambda _: other.close())
+    assert {one.state for one in swept.run().values()} == {"done"}
+    assert swept.ran == [2, 3, 1]
+    assert len(swept.said) == 1
+    assert swept.said[0].startswith("put off: ")
+
+
+def test_a_cell_whose_run_is_damaged_fails_and_says_so(preset: str, tmp_path: Path) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=1,2")
+    swept.run()
+    run = swept.root / run_id(swept.grid.cells[1].config)
+    (run / "tables" / "results.parquet").write_bytes(b"")
+    again = Swept(preset, tmp_path / "runs", "steps=1..2")
+    (again.path / "manifest.json").unlink()
+    assert [one.state for one in again.run().values()] == ["done", "failed"]
+    assert "damaged" in again.table("cells")["message"][1]
+
+
+def test_a_run_that_cannot_be_seen_here_fails(
+    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a cluster whose machines do not share the runs folder."""
+    monkeypatch.setattr("unskew.runs.gathering.UNSEEN", 0.0)
+    swept, elsewhere = Swept(preset, tmp_path / "runs", "steps=1"), tmp_path / "elsewhere"
+    outcomes = swept.run(in_process(execute, elsewhere, swept.said.append))
+    assert outcomes[1].state == "failed"
+    assert "must see the same runs folder" in (outcomes[1].message or "")
+
+
+def test_a_damaged_table_of_cells_is_named(preset: str, tmp_path: Path) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=13..14")
+    swept.run()
+    (swept.path / "tables" / "cells.parquet").write_bytes(b"x")
+    with pytest.raises(UserError, match="not a table of cells"):
+        swept.plan()
+
+
+# --- how long it may take -------------------------------------------------------------------------
+
+
+def test_time_is_estimated_from_finished_runs_that_differ_in_the_axes_only(
+    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(f"2030-01-01T00:{minute:02}:00Z" for minute in (0, 2, 3, 7, 8, 59))
+    monkeypatch.setattr("unskew.runs.environment.utc_now", lambda: next(clock))
+    store = Store(tmp_path / "runs", shipped=False)
+    with Progress("quiet") as quiet:
+        for config in (Toy(steps=1), Toy(steps=2), Toy(steps=1, label="other")):
+            execute(config, store, quiet)
+    monkeypatch.undo()
+    swept = Swept(preset, store.root, "steps=2..5")
+    assert sorted(timing.finished(store.root, swept.grid)) == [120, 240]
+    assert (swept.plan().seconds, swept.plan().basis) == (180, 2)
+    assert Swept(preset, store.root, "prior.alpha=0.1,0.2").plan().seconds is None
+
+
+def test_a_run_of_several_sessions_says_nothing_of_its_time(preset: str, tmp_path: Path) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=1,2")
+    RunFolder.open(swept.root, swept.grid.cells[0].config).close()  # an earlier session
+    swept.run()
+    assert swept.plan().basis == 1
