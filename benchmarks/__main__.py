@@ -2,10 +2,10 @@
 
     python -m benchmarks [--budget 2400] [--out DIR]
 
-About 40 minutes on two idle cores: a minute each for the Bayes predictors and the audit, seconds
-for the guard, then `--budget` seconds, of which three quarters go to the time to Bayes and the
-rest to steps per second. One thread for the Bayes predictors, the audit, the guard and the small
-networks of the time to Bayes, all cores for steps per second.
+About 45 minutes on two idle cores: a minute each for the Bayes predictors and the audit, three for
+GCG, seconds for the guard, then `--budget` seconds, of which three quarters go to the time to Bayes
+and the rest to steps per second. One thread for the Bayes predictors, the audit, GCG, the guard and
+the small networks of the time to Bayes, all cores for steps per second. GCG's peer is downloaded.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from shutil import which
 
 import torch
 
-from benchmarks import audit, bayes, guard, time_to_bayes, training
+from benchmarks import audit, bayes, gcg, guard, time_to_bayes, training
 from benchmarks.table import Line, keep, show
 
 
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         torch.set_num_threads(1)
         predictors = bayes.compare()
         audits = audit.compare()
+        searches = gcg.compare()
         guards = guard.compare()
         races = time_to_bayes.compare(budget=0.75 * options.budget)
         torch.set_num_threads(cores)
@@ -61,11 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     finally:
         torch.set_num_threads(cores)
-    lines = [*bayes_lines(predictors), *audit.lines(audits), *guard.lines(guards)]
-    print(show([*lines, *time_to_bayes.lines(races), *training.lines(steps)]))
+    lines = [*bayes_lines(predictors), *audit.lines(audits), *gcg.lines(searches)]
+    lines += [*guard.lines(guards), *time_to_bayes.lines(races), *training.lines(steps)]
+    print(show(lines))
     if options.out:
         keep(predictors, options.out / "bayes.parquet")
         keep(audits, options.out / "audit.parquet")
+        keep(searches, options.out / "gcg.parquet")
         keep(guards, options.out / "guard.parquet")
         keep(races, options.out / "time_to_bayes.parquet")
         keep(steps, options.out / "training.parquet")

@@ -159,6 +159,9 @@ def test_all_in_one_table(
     guards = benchmark("guard")
     some = guards.compare(300, 1, (4,))
     monkeypatch.setattr(guards, "compare", lambda: some)
+    gcg = benchmark("gcg")
+    searches = [gcg.Row(c, 0, 1, 1, 1, 1.0, 1.0, 2.0, 1.0) for c in (gcg.OURS, gcg.NANO)]
+    monkeypatch.setattr(gcg, "compare", lambda: searches)
     race, compare = races.compare, training.compare
     monkeypatch.setattr(
         races, "compare", lambda budget: race(tiny_setting(races, 1e9), budget, (1e-3,))

@@ -43,7 +43,6 @@ def named(definition: Definition) -> str:
     return f"{words}-{definition.tier.name.lower()}{closed}{'-whole' * definition.whole_words}"
 
 
-
 letters = st.sampled_from([way for ways in LETTERS.values() for way in ways])
 noise = st.sampled_from([*INVISIBLE, *MARKS, *APART])
 dressed = st.tuples(

@@ -15,9 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import unskew
 from unskew.errors import UserError
 from unskew.runs.mistakes import nearest
+from unskew.runs.store import NURSERY, expanded
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 ADAPTER_WEIGHTS = ("adapter_model*.safetensors", "adapter_model*.bin")
@@ -32,8 +32,6 @@ DECIDING = (
 """Files that decide a model's answers: weights, configuration, tokenizer, code that comes along."""
 
 SPECIAL = {f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
-
-NURSERY = "nursery:"
 
 SMALL = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
@@ -90,16 +88,6 @@ def there(name: str) -> bool:
         return False
 
 
-def expanded(name: str) -> Path:
-    """A path, `~` spelt out. `nursery:base` is in the folder of the models that ship."""
-    if name.startswith(NURSERY):
-        return Path(unskew.__file__).parent / "models" / "nursery" / name.removeprefix(NURSERY)
-    try:
-        return Path(name).expanduser()
-    except RuntimeError:  # ~nobody
-        return Path(name)
-
-
 def is_id(name: str) -> bool:
     """Whether the hub could have a model of that name."""
     from huggingface_hub.utils import HFValidationError, validate_repo_id
@@ -109,6 +97,19 @@ def is_id(name: str) -> bool:
     except HFValidationError:
         return False
     return True
+
+
+def model_folder(name: str) -> Path:
+    """Where a model lies: a folder, `nursery:NAME`, or an id whose files are in the hub's cache.
+
+    Raises: UserError: no such folder, none of a model, or not in the cache.
+    """
+    if means_folder(name):
+        folder = expanded(name)
+        check(folder)
+        return folder
+    id, _, revision = name.partition("@")
+    return snapshot(id, revision or None)
 
 
 def check(folder: Path) -> None:

@@ -122,7 +122,7 @@ def tune(
     )
     model: Any = raised.model
     if config.lora is not None:
-        model = _low_rank(raised.model, config.lora, config.seed)
+        model = low_rank(raised.model, config.lora, 2 * config.lora, config.seed)
     loss = cross_entropy(
         Raised(model, raised.tokenizer), draw, config.training.batch, config.rows, config.device
     )
@@ -204,12 +204,25 @@ def _finish(folder: RunFolder, raised: Raised, card: str, headline: str) -> None
     folder.finish({"headline": headline})
 
 
-def _low_rank(model: LlamaForCausalLM, rank: int, seed: int) -> Any:
-    from peft import LoraConfig, get_peft_model
+def low_rank(model: Any, rank: int, alpha: float, seed: int) -> Any:
+    """The model with a trainable low-rank change of its linear layers (PEFT), all else frozen; a
+    pure function of the seed.
 
-    names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    Raises: UserError where PEFT is not installed.
+    """
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise UserError("peft is not installed here", hint="pip install 'unskew[lm]'") from error
+
+    lora = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,  # type: ignore[arg-type]  # a scale; PEFT only divides by the rank
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
     with hushed(), _seeded("lora", seed):
-        return get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names))
+        return get_peft_model(model, lora)
 
 
 @contextmanager

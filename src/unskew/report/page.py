@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unskew.errors import UserError
-from unskew.report import audit, nursery, theme
+from unskew.report import audit, nursery, purple, removal, theme
 from unskew.report.audit_rows import plain
 from unskew.report.blocks import Shown, data, download, figure, observer, spec_of
 from unskew.report.claims import claims
@@ -55,8 +55,13 @@ def _read(folder: RunFolder, key: str) -> Shown:
     # Replications keep the study's settings under `study`.
     alpha = (folder.config.get("study") or folder.config).get("alpha")
     alpha = float(alpha) if isinstance(alpha, int | float) else None
-    audited, raised = "verdicts" in tables, "abilities" in tables
-    if raised:
+    audited, raised, removed = (name in tables for name in ("verdicts", "abilities", "removal"))
+    fought = "cells" in tables
+    if removed:
+        head = removal.head(tables)
+    elif fought:
+        head = purple.head(tables, str(folder.extra.get("headline", folder.id)))
+    elif raised:
         head = nursery.head(tables, str(folder.extra.get("headline", folder.id)))
     else:
         head = audit.head(tables) if audited else headline(tables, alpha)
@@ -72,7 +77,7 @@ def _read(folder: RunFolder, key: str) -> Shown:
         tables=tables,
         alpha=alpha,
         head=head,
-        claims=[] if audited or raised else claims(tables, alpha),
+        claims=[] if audited or raised or removed or fought else claims(tables, alpha),
     )
 
 
@@ -140,6 +145,13 @@ def _article(run: Shown, alone: bool) -> Safe:
     if "verdicts" in run.tables:
         numbers = _downloads(audit.small(run), audit.NUMBERS)
         parts = [_head(run, alone), *audit.sections(run), numbers, _settings(run, plain)]
+        return el("article", *parts, id=run.key)
+    if "removal" in run.tables:
+        parts = [_head(run, alone), *removal.sections(run), _downloads(run, removal.NUMBERS)]
+        return el("article", *parts, _settings(run, plain), id=run.key)
+    if "cells" in run.tables:
+        numbers = _downloads(run, purple.NUMBERS)
+        parts = [_head(run, alone), *purple.sections(run), numbers, _settings(run, plain)]
         return el("article", *parts, id=run.key)
     if "abilities" in run.tables:
         parts = [_head(run, alone), *nursery.sections(run), _downloads(run, nursery.NUMBERS)]

@@ -1,0 +1,86 @@
+"""GCG: a suffix to the question, found by gradients; one for all questions, or one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from unskew.errors import UserError
+from unskew.purple.attacks.base import Access, Aim, Ask, Scene, View
+from unskew.purple.gcg_types import Found, Gcg, Prompt
+from unskew.purple.subject import Open
+from unskew.runs.config import Frozen
+
+
+class Suffix(Frozen):
+    """A suffix that knows nothing of a defence.
+
+    Attributes:
+        universal: one for all, found on the training questions; else one for each held-out
+            question, found on it.
+        prompts: training questions that a universal one is found on, the first ones.
+    """
+
+    kind: Literal["suffix"] = "suffix"
+    gcg: Gcg = Gcg()
+    universal: bool = True
+    prompts: int = Field(default=10, ge=1)
+    access: ClassVar[Access] = Access.GRADIENTS
+
+    def adapts(self, view: View) -> bool:
+        return False
+
+    def asks(self, scene: Scene) -> list[tuple[Ask, ...]]:
+        texts = suffixed(scene, scene.inside(), self.gcg, self.prompts if self.universal else None)
+        return [(Ask(text),) for text in texts]
+
+
+def suffixed(
+    scene: Scene,
+    model: Open,
+    gcg: Gcg,
+    universal: int | None,
+    context: str = "",
+    passage: str = "",
+) -> list[str]:
+    """The held-out questions, each with the passage and the suffix after it.
+
+    Args:
+        model: the one that the suffix is found on.
+        universal: on how many training questions it is found; None: on each held-out one by itself.
+        context: text before the question, in the objective only.
+
+    Raises: UserError where a universal suffix has no training questions; see `gcg.search`.
+    """
+    aims = [aim._replace(question=aim.question + passage) for aim in scene.held]
+    if universal is None:
+        found = [
+            found_on(scene, model, [aim], gcg, f"gcg-{i}", context) for i, aim in enumerate(aims)
+        ]
+        return [aim.question + one.suffix for aim, one in zip(aims, found, strict=True)]
+    training = [aim._replace(question=aim.question + passage) for aim in scene.training[:universal]]
+    if not training:
+        raise UserError("a universal suffix needs training questions")
+    one = found_on(scene, model, training, gcg, "gcg", context)
+    return [aim.question + one.suffix for aim in aims]
+
+
+def found_on(
+    scene: Scene, model: Open, aims: Sequence[Aim], gcg: Gcg, name: str, context: str = ""
+) -> Found:
+    """The suffix to these questions; its state is kept under that name."""
+    from unskew.purple.gcg import search
+
+    state: Path | None = None if scene.folder is None else scene.folder / f"{name}.safetensors"
+    prompts = [prompt(model, aim, context) for aim in aims]
+    return search(model.model, model.tokenizer, prompts, gcg, state, scene.watch)
+
+
+def prompt(model: Open, aim: Aim, context: str = "") -> Prompt:
+    """A question as GCG sees it: the suffix comes at its end, the target where an answer begins."""
+    form = model.template
+    before = f"{form.system}{context}{form.before}{aim.question}"
+    return Prompt(before, form.after, form.lead + aim.target)

@@ -1,0 +1,323 @@
+"""The grid: every subject under every attack behind every defence, as cells that can be resumed.
+
+One run folder. Each cell is a file that is written when the cell is done; below it, each answer of
+a subject and each step of a search is kept as it comes, so that an interrupted run asks nothing
+twice and searches nothing twice. Tables, when all cells are there: `cells`, `examples`, `suffixes`
+and `claims`. A subject that is taught first is a run of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from unskew.errors import UserError
+from unskew.purple import cells
+from unskew.purple.asking import Answers, Remembered
+from unskew.purple.attacks import Aim, Ask, Scene
+from unskew.purple.cells import Benignly, Cell, Precision
+from unskew.purple.defences import AnyDefence, Defended, Setting
+from unskew.purple.gcg import Step
+from unskew.purple.grid_attacks import AnyGridAttack, Translated, adapts
+from unskew.purple.grid_claims import claims
+from unskew.purple.grid_config import AnySubject, Model, Purple, Rules, Taught, labels
+from unskew.purple.grid_subjects import opened, parents, source
+from unskew.purple.questions import Material, read
+from unskew.purple.subject import Open, Scripted, Subject, Template
+from unskew.runs.folder import RunFolder
+from unskew.runs.progress import Progress
+from unskew.runs.store import Store
+from unskew.runs.tables import typed
+from unskew.training.machine import prepare
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T", bound=BaseModel)
+
+__all__ = ["SUFFIXES", "execute", "headline"]
+
+SUFFIXES = {"subject": "str", "attack": "str", "defence": "str", "suffix": "str"}
+"""What one attempt appends to every question, where it is the same text."""
+
+
+def execute(config: Purple, store: Store, progress: Progress) -> RunFolder:
+    """Fill the grid, or go on filling it, or return the finished run.
+
+    Raises:
+        UserError: a model or a file is not there or damaged, an attack or a defence does not fit a
+            subject, a run is damaged or being written by another process.
+        KeyboardInterrupt: interrupted, all answers so far saved; the same call continues.
+    """
+    prepare(config)
+    material = read(config.questions)
+    sources = [source(config, subject, material, store, progress) for subject in config.subjects]
+    with store.open(config, parents(config, material, sources)) as folder:
+        if not folder.finished:
+            # One after the other, so that one model is held at a time.
+            rows = (
+                _Row(config, place, source, material, folder, progress)
+                for place, source in enumerate(sources)
+            )
+            _tables(config, material, rows, folder)
+        return folder
+
+
+def headline(table: pd.DataFrame) -> str:
+    """How many of the claims hold."""
+    counts = table["verdict"].value_counts()
+    order = ("held", "did not hold", "inconclusive", "not run")
+    said = [f"{counts[verdict]} {verdict}" for verdict in order if verdict in counts]
+    return f"of {len(table)} claims: {', '.join(said)}"
+
+
+# --- a subject's cells ----------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class _Row:
+    """All cells of one subject. Its model is opened when something must be asked of it."""
+
+    config: Purple
+    place: int
+    source: str | Path | None
+    material: Material
+    folder: RunFolder
+    progress: Progress
+    searched: dict[str, list[tuple[Ask, ...]]] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> AnySubject:
+        return self.config.subjects[self.place]
+
+    def benign(self, d: int, defence: AnyDefence) -> Benignly:
+        """The benign held-out questions behind a defence."""
+        name = f"benign/{self.place:02}-{d:02}.json"
+        return self._kept(name, Benignly) or self._put(name, self._benign(d))
+
+    def cell(self, a: int, d: int) -> Cell:
+        name = f"cells/{self.place:02}-{a:02}-{d:02}.json"
+        return self._kept(name, Cell) or self._put(name, self._cell(a, d))
+
+    # What is asked -------------------------------------------------------------------------------
+
+    @cached_property
+    def asked(self) -> Remembered:
+        answers = Answers(self.folder.path / "answers" / f"{self.place:02}.jsonl")
+        return Remembered(self._opened, answers)
+
+    @cached_property
+    def _opened(self) -> Subject:
+        match self.subject:
+            case Rules(name=name, rules=rules, otherwise=otherwise):
+                return Scripted(
+                    name, lambda text: next((r.says for r in rules if r.has in text), otherwise)
+                )
+            case Model(name=name, system=system):
+                pass
+            case Taught(name=name):
+                system = ""
+        assert self.source is not None
+        return replace(opened(self.config, self.source, self.material, system), name=name)
+
+    def _open(self, name: str) -> Open:
+        """Another model, by the name that the configuration has for it."""
+        return opened(self.config, self.config.folder(name), self.material)
+
+    @property
+    def _of_nursery(self) -> bool:
+        """Whether the subject is asked as the nursery's models are."""
+        subject = self._opened
+        return isinstance(subject, Open) and subject.template in self.material.templates.values()
+
+    @cached_property
+    def _setting(self) -> Setting:
+        m, opened = self.material, self._opened
+        inside = opened if isinstance(opened, Open) else None
+        return Setting(
+            benign=[one.text for one in m.calibration],
+            inviting=[one.text for one in m.training],
+            refusal=m.refusal,
+            definition=m.definition,
+            template=Template() if inside is None else inside.template,
+            repeater=self.asked.asked_by(m.repeating) if self._of_nursery else None,
+            scorer=inside,
+            tokens=inside,
+            open=self._open,
+        )
+
+    def _behind(self, d: int) -> _Behind:
+        return _Behind(self.config.all_defences()[d], self.asked, self._setting)
+
+    def _benign(self, d: int) -> Benignly:
+        questions = [one.text for one in self.material.benign]
+        replies = self._behind(d)(None).replies(questions, self.config.limit)
+        wanted = [one.answer for one in self.material.benign]
+        return Benignly(
+            refused=tuple(r.refused or self.material.refuses(r.text) for r in replies),
+            right=tuple(
+                self.material.right(r.text, answer)
+                for r, answer in zip(replies, wanted, strict=True)
+            ),
+        )
+
+    def _cell(self, a: int, d: int) -> Cell:
+        attack, behind = self.config.all_attacks()[a], self._behind(d)
+        defended = behind(None)
+        knows = adapts(attack, defended.view, defended.drops)
+        key = f"{self.place:02}-{a:02}" + (f"-{d:02}" if knows else "")
+        asks, seconds = self._asks(key, attack, defended)
+        before = self.asked.answers.spent
+        questions = [*self.material.training, *self.material.held]
+        cell = cells.attack(
+            asks,
+            len(self.material.training),
+            [question.text for question in questions],
+            behind,
+            self.material.definition,
+            self.config.limit,
+            self.config.examples,
+            access=attack.access.value,
+            adaptive=knows,
+            suffix=_suffix(asks, [question.text for question in questions]),
+            seconds=0.0,
+            search_seconds=seconds,
+        )
+        return cell.model_copy(update={"seconds": self.asked.answers.spent - before})
+
+    def _asks(
+        self, key: str, attack: AnyGridAttack, defended: Defended
+    ) -> tuple[list[tuple[Ask, ...]], float]:
+        """The attempts on all questions, and how long finding them took, in all sessions."""
+        note = f"searches/{key}.json"
+        kept = self.folder.path / note
+        earlier = json.loads(kept.read_text("utf-8")) if kept.exists() else {"seconds": 0.0}
+        if key in self.searched:
+            return self.searched[key], float(earlier["seconds"])
+        begun, done = time.perf_counter(), False
+        try:
+            self.searched[key] = self._found(key, attack, defended)
+            done = True
+        finally:
+            # Done once before, it is read from its file again, and takes no time to speak of.
+            if not earlier.get("done"):
+                seconds = earlier["seconds"] + time.perf_counter() - begun
+                earlier = {"seconds": seconds, "done": done}
+                self.folder.write_text(note, json.dumps(earlier) + "\n")
+        return self.searched[key], float(earlier["seconds"])
+
+    def _found(self, key: str, attack: AnyGridAttack, defended: Defended) -> list[tuple[Ask, ...]]:
+        m = self.material
+        questions = [*m.training, *m.held]
+        if isinstance(attack, Translated):
+            forms = m.templates if self._of_nursery else {}
+            return attack.sent([q.said for q in questions], forms, m.language)
+        steps = getattr(attack, "gcg", None)
+        title = f"{self.subject.name}: {attack.kind} search"
+        with nullcontext() if steps is None else self.progress.task(title) as task:
+
+            def watch(step: Step) -> None:
+                if task is not None:
+                    task.advance(1, loss=step.best)
+
+            scene = Scene(
+                subject=self._opened,
+                training=[Aim(q.text, q.target) for q in m.training],
+                held=[Aim(q.text, q.target) for q in questions],
+                definition=m.definition,
+                view=defended.view,
+                folder=self.folder.path / "searches" / key,
+                watch=watch,
+                open=self._open,
+            )
+            return attack.asks(scene)
+
+    # What is kept --------------------------------------------------------------------------------
+
+    def _kept(self, name: str, kind: type[T]) -> T | None:
+        path = self.folder.path / name
+        if not path.exists():
+            return None
+        try:
+            return kind.model_validate_json(path.read_text("utf-8"))
+        except (ValidationError, UnicodeDecodeError) as error:
+            hint = "remove the file: its cell is asked anew"
+            raise UserError("damaged: no cell of a grid", str(path), hint) from error
+
+    def _put(self, name: str, found: T) -> T:
+        self.folder.write_text(name, found.model_dump_json() + "\n")
+        return found
+
+
+@dataclass(frozen=True)
+class _Behind:
+    """A subject behind a defence, in a form of prompt."""
+
+    defence: AnyDefence
+    subject: Remembered
+    setting: Setting
+
+    def __call__(self, form: Template | None) -> Defended:
+        return self.defence.around(self.subject.asked_by(form), self.setting)
+
+
+def _suffix(asks: Sequence[tuple[Ask, ...]], questions: Sequence[str]) -> str | None:
+    """What a single attempt adds to the end of every question, where it is the same."""
+    tails = {
+        some[0].question.removeprefix(question)
+        if len(some) == 1 and some[0].question.startswith(question)
+        else ""
+        for some, question in zip(asks, questions, strict=True)
+    }
+    return (tails.pop() or None) if len(tails) == 1 else None
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def _tables(config: Purple, material: Material, rows: Iterator[_Row], folder: RunFolder) -> None:
+    attacks, defences = config.all_attacks(), config.all_defences()
+    attack_names, defence_names = labels(attacks), labels(defences)
+    how = Precision(config.level, config.resamples, config.seed)
+    held = [question.cluster for question in material.held]
+    benign = [one.cluster for one in material.benign]
+    found: list[dict[str, Any]] = []
+    examples: list[dict[str, Any]] = []
+    suffixes: list[dict[str, Any]] = []
+    for one in rows:
+        subject = one.subject
+        total = len(defences) * (len(attacks) + 1)
+        with one.progress.task(f"{subject.name}: cells", total) as task:
+            undefended = one.benign(0, defences[0])
+            for d, defence in enumerate(defences):
+                kindly = one.benign(d, defence)
+                about = cells.benign_row(kindly, undefended, benign, how)
+                task.advance(1)
+                plain = one.cell(0, d)
+                for a in range(len(attacks)):
+                    cell = one.cell(a, d)
+                    names = {
+                        "subject": subject.name, "attack": attack_names[a],
+                        "defence": defence_names[d],
+                    }  # fmt: skip
+                    more = {"enforcement": subject.enforcement, "input": defence.input}
+                    found.append(names | more | about | cells.row(cell, plain, held, how))
+                    examples += [names | one.model_dump() for one in cell.examples]
+                    if cell.suffix is not None:
+                        suffixes.append(names | {"suffix": cell.suffix})
+                    task.advance(1)
+    table = typed(found, cells.CELLS)
+    what = claims(table)
+    folder.write_table("cells", table)
+    folder.write_table("examples", typed(examples, cells.EXAMPLES))
+    folder.write_table("suffixes", typed(suffixes, SUFFIXES))
+    folder.write_table("claims", what)
+    folder.finish({"headline": headline(what)})
