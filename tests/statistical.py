@@ -38,6 +38,7 @@ NAMES = frozenset(
         "intervals over training seeds cover",
         "profile intervals cover",
         "clustered bounds hold their level",
+        "positions hold their level",
         "verdicts hold their level",
         "verdicts hold their level, in full",
         "hypotheses do not tell the label",

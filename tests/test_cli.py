@@ -38,9 +38,22 @@ def test_alone_it_prints_help(capsys: Captured) -> None:
     assert max(map(len, alone.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", ["run", "runs", "report"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "demo",
+        "run",
+        "runs",
+        "report",
+        "sweep",
+        "purple",
+        "removal",
+        "nursery raise",
+        "nursery chat",
+    ],
+)
 def test_every_command_has_help_with_examples(command: str, capsys: Captured) -> None:
-    assert main([command, "--help"]) == 0
+    assert main([*command.split(), "--help"]) == 0
     shown = capsys.readouterr().out
     assert f"Usage: unskew {command}" in shown
     assert f"  unskew {command}" in shown.partition("Example")[2]
@@ -113,6 +126,19 @@ def test_what_a_dry_run_prints_is_a_preset(tmp_path: Path, capsys: Captured) -> 
         (["report"], "RUN"),
         (["report", "absent"], "there is no run 'absent' in runs\n`unskew runs` lists"),
         (["runs", "--runs"], "--runs requires an argument"),
+        (
+            ["run", "nursery", "base.seed=1"],
+            "family of language models\nraise it by: unskew nursery raise nursery base.seed=1",
+        ),
+        (
+            ["run", "purple-demo"],
+            "grid of attacks and defences\nrun it by: unskew purple purple-demo",
+        ),
+        (["nursery", "raise", "demo"], "no family of language models\n`unskew run demo` runs it"),
+        (["nursery", "raise", "nurseri"], "did you mean 'nursery'?"),
+        (["nursery", "raise", "trunk=-1"], "trunk: should be greater than or equal to 0"),
+        (["nursery", "chat", "nursery:bose"], "no model 'bose' of the nursery ships"),
+        (["nursery", "chat", "./absent"], "absent: there is no such folder"),
     ],
 )
 def test_mistakes_are_one_message_and_exit_2(
@@ -193,6 +219,21 @@ def test_interrupted_says_how_to_continue(
     shown = capsys.readouterr().err
     assert shown.splitlines()[-1] == "  unskew run demo 'evaluation.gammas=[1, 2]' --runs 'my runs'"
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("command", ["demo", "nursery raise nursery-tiny"])
+def test_whatever_resumes_says_so(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    import unskew.nursery.family
+
+    def execute(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    put_study(monkeypatch, execute)
+    monkeypatch.setattr(unskew.nursery.family, "execute", execute)
+    assert main(command.split()) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == f"  unskew {command}"
 
 
 def test_a_defect_of_ours_keeps_its_traceback_and_is_no_verdict(

@@ -2,12 +2,11 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import pages
 from audit import tiny
 from unskew.cli import app, main
 from unskew.statistics.power import detectable
@@ -18,18 +17,10 @@ GUIDE = (DOCS / "AUDIT.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of that language; "" are commands and what they print."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
-    return [text for name, text in found if name == language]
+    return pages.blocks(GUIDE, language)
 
 
-def commands() -> list[str]:
-    """What follows `unskew` in the blocks of the guide and between its backticks."""
-    lines = [line for block in blocks("") for line in block.splitlines()]
-    prose = re.sub(r"^```.*?^```$", "", GUIDE, flags=re.DOTALL | re.MULTILINE)
-    lines += re.findall(r"`(?:[^`|]*\| )?(unskew [^`]+)`", prose)
-    given = (shlex.split(line, comments=True) for line in lines if line.startswith("unskew "))
-    return list(dict.fromkeys(shlex.join(words[1:]) for words in given))
+COMMANDS = pages.commands(GUIDE)
 
 
 def files(folder: Path) -> None:
@@ -50,19 +41,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_runs(code: str, tmp_path: Path):
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=100
-    )
+    done = pages.run(code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 
 
 def test_there_are_commands_to_test():
-    assert len(commands()) >= 10
-    assert {shlex.split(line)[0] for line in commands()} >= {"audit", "judge", "paper", "conjugate"}
+    assert len(COMMANDS) >= 10
+    assert {shlex.split(line)[0] for line in COMMANDS} >= {"audit", "judge", "paper", "conjugate"}
 
 
-@pytest.mark.parametrize("line", commands())
+@pytest.mark.parametrize("line", COMMANDS)
 def test_commands_are_understood(
     line: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -93,7 +82,7 @@ def test_the_example_of_a_task_runs(
 ):
     files(tmp_path)
     monkeypatch.chdir(tmp_path)
-    (line,) = [line for line in commands() if "--include" in line]
+    (line,) = [line for line in COMMANDS if "--include" in line]
     assert main(shlex.split(line)) == 0
     said = capsys.readouterr().out
     assert re.search(r"my_capitals +100% +0% .* inconclusive", said)
@@ -154,5 +143,3 @@ def test_names_exist():
     assert set(re.findall(r"`([a-z0-9-]+)`", ciphers[1])) <= names
     tasks = {task.name for task in shipped()} | {tag for task in shipped() for tag in task.tags}
     assert set(re.findall(r"--tasks (\w+)", GUIDE)) <= tasks | {"my_capitals"}
-    for link in re.findall(r"\]\((?!http)([^)#]+)\)", GUIDE):
-        assert (DOCS / link).exists(), link

@@ -9,25 +9,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import pages
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFERENCE = ROOT / "results" / "demo"
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return pages.blocks(README, language)
 
 
 def test_the_python_example_runs(tmp_path: Path):
     (code,) = blocks("python")
     assert len(code.strip().splitlines()) <= 14
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    done = pages.run(code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 

@@ -1,6 +1,7 @@
 """The `unskew` command: thin commands over the library.
 
-Exit codes: 0 done; 1 a verdict that was asked to fail; 2 a mistake of the user's; 70 a defect of
+Exit codes: 0 done; 1 a verdict that was asked to fail, or a cell
+of a sweep that failed; 2 a mistake of the user's; 70 a defect of
 ours (with its traceback); 130 interrupted. Everything heavy is imported inside the commands, so
 that help and mistakes answer at once.
 """
@@ -15,7 +16,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import unskew
-from unskew import cli_conjugate, cli_judge, cli_lm, cli_nursery
+from unskew import cli_conjugate, cli_judge, cli_lm, cli_nursery, cli_purple, cli_removal, cli_sweep
 from unskew.errors import UserError
 
 OK, USER_ERROR, DEFECT, INTERRUPTED = 0, 2, 70, 130
@@ -25,7 +26,8 @@ Is an ability gone after fine-tuning, or only no longer inferred? Measure it, an
 """
 EXAMPLES = """
 Examples:
-  unskew run demo                    run the demonstration, write its page
+  unskew demo                        both demonstrations on one page
+  unskew run demo                    the laboratory's alone
   unskew run demo alpha=0.2 sigma=1  the same in another world
   unskew run demo --dry-run          only show the settings and the run's id
   unskew runs                        list the runs in ./runs
@@ -46,6 +48,51 @@ app = App(
 )
 
 RunsDir = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
+
+
+@app.command(
+    sort_key=0,
+    help_epilogue="""
+Examples:
+  unskew demo
+  unskew demo --runs /data/runs --threads 1
+""",
+)
+def demo(
+    *,
+    runs: RunsDir = Path("runs"),
+    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+) -> int:
+    """Forgetting, and what brings it back, in both of its places: one page, a few minutes.
+
+    In the laboratory a transformer forgets linear regressions; then two small language models that
+    ship, before and after fine-tuning, are audited.
+    """
+    from pydantic import TypeAdapter
+
+    from unskew.audit import run as audits
+    from unskew.regression import study
+    from unskew.regression.config import Experiment
+    from unskew.report import page
+    from unskew.runs.config import load
+    from unskew.runs.progress import Progress
+    from unskew.runs.store import Store, shorten
+
+    audits.require()
+    changes = [] if threads is None else [f"threads={threads}"]
+    laboratory, store = load("demo", changes, TypeAdapter(Experiment)), Store(runs)
+    pair = cli_lm.audit_of_the_pair(threads)
+    with Progress() as progress:
+        regression = study.execute(laboratory, store, progress)
+    print(f"\nThe laboratory: {regression.extra.get('headline', regression.id)}\n")
+    with Progress() as progress:
+        audited = audits.execute(pair, store, progress)
+    print("\nTwo small language models:")
+    cli_lm.say(audited)
+    drawn = page.write([regression, audited], runs / "demo.html")
+    print(f"runs: {shorten(regression.path)}, {shorten(audited.path)}")
+    print(f"page: {shorten(drawn)}")
+    return OK
 
 
 @app.command(
@@ -75,8 +122,16 @@ def run(
     from pydantic import TypeAdapter
 
     from unskew.regression.config import Experiment
-    from unskew.runs.config import load
+    from unskew.runs.config import kind, load
 
+    given = [preset, *overrides]
+    match kind(preset).partition("-")[0]:
+        case "nursery":
+            hint = f"raise it by: {shlex.join(['unskew', 'nursery', 'raise', *given])}"
+            raise UserError("this is a family of language models", preset, hint)
+        case "purple":
+            hint = f"run it by: {shlex.join(['unskew', 'purple', *given])}"
+            raise UserError("this is a grid of attacks and defences", preset, hint)
     # The number of threads is a setting like any other, so one place checks it.
     changes = [*overrides, *([] if threads is None else [f"threads={threads}"])]
     config = load(preset, changes, TypeAdapter(Experiment))
@@ -145,12 +200,12 @@ def report(
     from unskew.runs.store import named, shorten
 
     folders = [named(name, runs) for name in (run, *more)]
-    shown = [folder for folder in folders if folder.config.get("kind") != "judge"]
+    shown = [folder for folder in folders if folder.config.get("kind") not in ("judge", "sweep")]
     if not shown:
-        hint = "the `unskew judge` command that made it shows it again"
-        raise UserError("a run of second opinions has no page", str(folders[0].path), hint)
+        hint = "the command that made it shows it again"
+        raise UserError("this kind of run has no page", str(folders[0].path), hint)
     if left_out := [folder.id for folder in folders if folder not in shown]:
-        print(f"left out: {', '.join(left_out)} (second opinions have no page)", file=sys.stderr)
+        print(f"left out: {', '.join(left_out)} (no page shows them)", file=sys.stderr)
     from unskew.report import page
 
     print(f"page: {shorten(page.write(shown, out))}")
@@ -166,10 +221,31 @@ app.command(
     help_epilogue=cli_conjugate.EXAMPLES,
 )
 app.command(cli_judge.judge, sort_key=7, usage=cli_judge.USAGE, help_epilogue=cli_judge.EXAMPLES)
+app.command(cli_sweep.sweep, sort_key=2, usage=cli_sweep.USAGE, help_epilogue=cli_sweep.EXAMPLES)
+app.command(
+    cli_purple.purple, sort_key=8, usage=cli_purple.USAGE, help_epilogue=cli_purple.EXAMPLES
+)
+app.command(
+    cli_removal.removal, sort_key=8, usage=cli_removal.USAGE, help_epilogue=cli_removal.EXAMPLES
+)
 app.command(cli_lm.paper)
 app.command(cli_nursery.nursery)
 
-COMMANDS = ("run", "runs", "report", "audit", "tasks", "conjugate", "judge", "paper", "nursery")
+COMMANDS = (
+    "demo",
+    "run",
+    "runs",
+    "sweep",
+    "report",
+    "audit",
+    "tasks",
+    "conjugate",
+    "judge",
+    "purple",
+    "removal",
+    "paper",
+    "nursery",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -195,7 +271,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USER_ERROR
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
-        if given[:1] in (["run"], ["audit"], ["judge"]):
+        resumed = (["demo"], ["run"], ["sweep"], ["audit"], ["judge"], ["purple"], ["removal"])
+        if given[:1] in resumed or given[:2] == ["nursery", "raise"]:
             again = shlex.join(["unskew", *given])
             print(f"the same command continues where it stopped:\n  {again}", file=sys.stderr)
         return INTERRUPTED

@@ -1,0 +1,196 @@
+"""A model that is looked into: its answers to documents, its hidden states, batches to train on.
+
+An answer counts as right where greedy decoding begins with it: every token of it is then the most
+likely one after what comes before, and one forward pass tells. For long answers `probability` is
+softer: the probability of the answer to the power 1 / tokens, as in TOFU (arXiv:2401.06121). Both
+lie in [0, 1].
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unskew.errors import UserError
+from unskew.probes.documents import Document
+from unskew.runs.quiet import hushed
+from unskew.statistics.intervals import Floats
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+__all__ = ["Model", "Rows", "Score", "copied", "digest", "hidden", "load", "rows", "scores"]
+
+Score = Literal["exact", "probability"]
+DECIDING = ("*.safetensors", "config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens*")
+AT_ONCE = 32
+
+
+class Model(NamedTuple):
+    """A causal language model of transformers with its tokenizer. name: for messages."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+
+class Rows(NamedTuple):
+    """tokens, mask (rows, longest), padded on the right; answer (rows, longest): 1 at tokens of
+    the answer."""
+
+    tokens: Tensor
+    mask: Tensor
+    answer: Tensor
+
+
+def load(folder: Path, name: str, device: str = "cpu") -> Model:
+    """The model of a Hugging Face folder, in float32.
+
+    Raises: UserError where the folder holds none.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        with hushed():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+            )
+    except (OSError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        hint = "give a folder with config.json, model.safetensors and a tokenizer"
+        raise UserError(f"no model can be opened: {why}", str(folder), hint) from None
+    return Model(name, model.to(device).eval(), tokenizer)
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 over the files of a model folder that decide its answers.
+
+    Raises: UserError where there is no configuration or no weights.
+    """
+    found = sorted({path for pattern in DECIDING for path in folder.glob(pattern)})
+    kinds = {path.suffix for path in found}
+    if not (folder / "config.json").is_file() or ".safetensors" not in kinds:
+        hint = "give a folder with config.json, model.safetensors and a tokenizer"
+        raise UserError("no model folder", str(folder), hint)
+    whole = hashlib.sha256()
+    for path in found:
+        with path.open("rb") as file:
+            part = hashlib.file_digest(file, "sha256").hexdigest()
+        whole.update(f"{path.name} {part}\n".encode())
+    return whole.hexdigest()
+
+
+def copied(model: Model) -> Model:
+    """A copy that can be changed; the tokenizer is shared."""
+    return model._replace(model=copy.deepcopy(model.model))
+
+
+@torch.no_grad()
+def scores(model: Model, documents: Sequence[Document], how: Score = "exact") -> Floats:
+    """How right the answers are, (n,) in [0, 1]; see the file's docstring.
+
+    Raises: UserError for a document that the model cannot read as a whole.
+    """
+    found = np.zeros(len(documents))
+    for places, batch in _batches(model, documents):
+        logits = _logits(model, batch)[:, :-1]
+        wanted, told = batch.tokens[:, 1:], batch.answer[:, 1:].bool()
+        match how:
+            case "exact":
+                right = ((logits.argmax(-1) == wanted) | ~told).all(1).double()
+            case "probability":
+                each = nn.functional.cross_entropy(
+                    logits.transpose(1, 2), wanted, reduction="none"
+                ).double()
+                right = (-(each * told).sum(1) / told.sum(1)).exp()
+        found[places] = right.cpu().numpy()
+    return found
+
+
+@torch.no_grad()
+def hidden(model: Model, documents: Sequence[Document]) -> Floats:
+    """What each layer holds at the last token of the prompt: (layers + 1, n, width), the
+    embeddings first."""
+    found: list[Floats] = []
+    order: list[int] = []
+    for places, batch in _batches(model, documents):
+        run: Any = model.model
+        states = run(
+            batch.tokens, attention_mask=batch.mask, use_cache=False, output_hidden_states=True
+        ).hidden_states
+        last = batch.answer.argmax(1) - 1
+        at = torch.arange(len(places), device=last.device)
+        found.append(torch.stack([s[at, last] for s in states]).double().cpu().numpy())
+        order += places
+    whole = np.concatenate(found, axis=1)
+    return whole[:, np.argsort(order)]
+
+
+def rows(model: Model, documents: Sequence[Document], ended: bool = False) -> Rows:
+    """Documents as one batch on the model's device. ended: the end token belongs to the answer.
+
+    Raises: UserError for a document that the model cannot read as a whole.
+    """
+    encoded = _encoded(model, documents, ended)
+    longest = max(len(ids) for ids, _ in encoded)
+    tokens = torch.zeros(len(encoded), longest, dtype=torch.long)
+    mask, answer = torch.zeros_like(tokens), torch.zeros_like(tokens)
+    for i, (ids, start) in enumerate(encoded):
+        tokens[i, : len(ids)] = torch.tensor(ids)
+        mask[i, : len(ids)] = 1
+        answer[i, start : len(ids)] = 1
+    device = model.model.device
+    return Rows(tokens.to(device), mask.to(device), answer.to(device))
+
+
+def spoken(prompt: str, answer: str) -> str:
+    """The answer as it follows its prompt: a space between them, where neither has one."""
+    return answer if prompt[-1:].isspace() or answer[:1].isspace() else f" {answer}"
+
+
+def _logits(model: Model, batch: Rows) -> Tensor:
+    run: Any = model.model
+    return run(batch.tokens, attention_mask=batch.mask, use_cache=False).logits.float()
+
+
+def _encoded(
+    model: Model, documents: Sequence[Document], ended: bool
+) -> list[tuple[list[int], int]]:
+    """Of each document the token ids of prompt and answer, and where the answer begins."""
+    tokenizer: Any = model.tokenizer
+    end = tokenizer.eos_token_id
+    window = getattr(model.model.config, "max_position_embeddings", None)
+    said = [spoken(document.prompt, document.answer) for document in documents]
+    prompts = tokenizer([document.prompt for document in documents]).input_ids
+    wholes = tokenizer([d.prompt + s for d, s in zip(documents, said, strict=True)]).input_ids
+    found = []
+    for document, answer, prompt, whole in zip(documents, said, prompts, wholes, strict=True):
+        if prompt[-1:] == [end] and len(prompt) > 1:  # some tokenizers end every text
+            prompt, whole = prompt[:-1], whole[:-1]
+        if whole[: len(prompt)] != prompt or len(whole) == len(prompt):
+            # A token reaches over the border: the prompt stays as it is read when it is asked.
+            whole = [*prompt, *tokenizer(answer, add_special_tokens=False).input_ids]
+        ids = [*whole, end] if ended and end is not None else list(whole)
+        if not prompt or (window is not None and len(ids) > window):
+            what = (
+                "an empty prompt" if not prompt else f"{len(ids)} tokens, the model reads {window}"
+            )
+            raise UserError(f"a document cannot be asked: {what}", repr(document.prompt[:60]))
+        found.append((ids, len(prompt)))
+    return found
+
+
+def _batches(model: Model, documents: Sequence[Document]) -> Iterator[tuple[list[int], Rows]]:
+    """Batches of like lengths, with the places of their documents."""
+    order = sorted(range(len(documents)), key=lambda i: (len(documents[i].prompt), i))
+    for start in range(0, len(order), AT_ONCE):
+        places = order[start : start + AT_ONCE]
+        yield places, rows(model, [documents[i] for i in places])

@@ -1,0 +1,90 @@
+"""Documents: read with file and line where they are wrong, split by clusters, dealt anew."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from unskew.errors import UserError
+from unskew.probes.documents import Document, dealt_anew, parts, read
+
+
+def some(clusters: int, answers: int = 3, each: int = 2) -> list[Document]:
+    return [
+        Document(f"What is {c}, asked {i}?", f"a{c % answers}", f"c{c}")
+        for c in range(clusters)
+        for i in range(each)
+    ]
+
+
+def test_a_file_is_read_in_order_and_clusters_may_be_left_out(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "P", "answer": "A", "cluster": "x"},
+        {"prompt": "Q", "answer": "B"},
+        {"prompt": "Q", "answer": "C"},
+        {"prompt": "Q", "answer": "B"},
+    ]
+    file = tmp_path / "d.jsonl"
+    file.write_text("\n\n".join(json.dumps(row) for row in rows) + "\n")
+    found = read(file)
+    assert [(d.prompt, d.answer) for d in found] == [(r["prompt"], r["answer"]) for r in rows]
+    assert found[0].cluster == "x"
+    assert found[1].cluster == found[3].cluster != found[2].cluster
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("{", "not JSON"),
+        ("[1]", "not an object"),
+        ('{"prompt": "P"}', "'answer'"),
+        ('{"prompt": " ", "answer": "A"}', "'prompt'"),
+        ('{"prompt": "P", "answer": 3}', "'answer'"),
+        ('{"prompt": "P", "answer": "A", "label": 1}', "'label'"),
+        ('{"prompt": "P", "answer": "A", "cluster": 1}', "'cluster'"),
+    ],
+)
+def test_what_is_wrong_is_named_by_file_and_line(tmp_path: Path, line: str, what: str) -> None:
+    file = tmp_path / "d.jsonl"
+    file.write_text('{"prompt": "P", "answer": "A"}\n' + line + "\n")
+    with pytest.raises(UserError, match=what) as caught:
+        read(file)
+    assert "d.jsonl, line 2" in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("\n \n")
+    (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe")
+    for name in ("none", "empty", "binary"):
+        with pytest.raises(UserError, match=rf"{name}\.jsonl"):
+            read(tmp_path / f"{name}.jsonl")
+
+
+@pytest.mark.parametrize("share", [0.01, 0.25, 0.5, 0.99])
+def test_no_cluster_is_both_taught_and_asked(share: float) -> None:
+    documents = some(20)
+    found = parts(documents, share, seed=3)
+    taught, asked = ({d.cluster for d in part} for part in found)
+    assert taught
+    assert asked
+    assert not taught & asked
+    assert sorted([*found.taught, *found.asked]) == sorted(documents)
+    assert len(taught) == min(max(1, round(share * 20)), 19)
+    assert parts(documents, share, seed=3) == found
+    with pytest.raises(UserError, match="one cluster"):
+        parts(some(1), share, seed=0)
+
+
+@pytest.mark.parametrize(("clusters", "answers"), [(12, 3), (7, 3), (9, 9), (5, 2)])
+def test_dealt_anew_every_answer_comes_as_often_and_none_is_kept(
+    clusters: int, answers: int
+) -> None:
+    documents = some(clusters, answers)
+    found = dealt_anew(documents, seed=1)
+    assert [(d.prompt, d.cluster) for d in found] == [(d.prompt, d.cluster) for d in documents]
+    assert sorted(d.answer for d in found) == sorted(d.answer for d in documents)
+    if 2 * max(sum(d.answer == a for d in documents) for a in ("a0", "a1")) <= len(documents):
+        assert all(a.answer != b.answer for a, b in zip(found, documents, strict=True))
+    assert len({(d.cluster, d.answer) for d in found}) == clusters
+    with pytest.raises(UserError, match="the same"):
+        dealt_anew(some(4, 1), seed=0)
