@@ -1,4 +1,4 @@
-# make demo   install into .venv and run the demonstration; its page opens offline
+# make demo   install into .venv and run both demonstrations; their page opens offline
 # make test   install and run the tests
 # Everything else: make help
 
@@ -12,17 +12,18 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # Installed anew when what is to be installed has changed.
 WANTED := pyproject.toml constraints.txt
 
-.PHONY: help setup lm demo test verify check format checkpoints bench clean
+.PHONY: help setup lm demo test verify check format docs checkpoints bench clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo         install and run the demonstration (a few minutes, 2 cores)"
+	@echo "make demo         install and run both demonstrations (a few minutes, 2 cores)"
 	@echo "make test         install and run the tests"
 	@echo "make setup        only install, into .venv"
 	@echo "make lm           install what audits of language models need, too"
 	@echo "make verify       the long tests and those in a browser (needs Chromium)"
 	@echo "make check        style, types, who imports whom"
 	@echo "make format       put the style right"
+	@echo "make docs         the site, into build/docs; warnings are errors"
 	@echo "make checkpoints  train the shipped models anew (long)"
 	@echo "make bench        speed, side by side with others"
 	@echo "make clean        remove .venv and caches; runs stay"
@@ -31,8 +32,8 @@ setup: .venv/.core-stamp
 
 lm: .venv/.lm-stamp
 
-demo: setup
-	@$(BIN)/unskew run demo --runs $(RUNS)
+demo: lm
+	@$(BIN)/unskew demo --runs $(RUNS)
 
 # Two workers: one-thread tests side by side use two cores best.
 test: .venv/.dev-stamp
@@ -50,6 +51,10 @@ check: .venv/.dev-stamp
 format: .venv/.dev-stamp
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: .venv/.dev-stamp
+	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "site: build/docs/index.html"
 
 checkpoints: setup
 	@$(BIN)/python tools/checkpoints.py --runs $(RUNS)
