@@ -67,8 +67,11 @@ def purple(
         print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
         return 0
     from unskew.audit.folders import model_folder
+    from unskew.runs.store import NURSERY
 
-    where = {name: str(model_folder(name)) for name in config.models()} | config.where
+    # Those that ship are found by their names: a configuration is to hold no path it need not hold.
+    named = [name for name in config.models() if not name.startswith(NURSERY)]
+    where = {name: str(model_folder(name)) for name in named} | config.where
     config = config.model_copy(update={"where": where})
     from unskew.purple import grid
     from unskew.report import page
