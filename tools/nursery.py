@@ -98,10 +98,10 @@ def report(raised: dict[int, RunFolder], runs: Path) -> None:
     _write(RESULTS / "environment.json", record())
     print(gathered["claims"].to_string(index=False))
     verdicts = gathered["claims"][gathered["claims"]["claim"].str.startswith("verdict-")]
-    wrong = int((~verdicts["holds"].astype(bool)).sum())
-    print(f"{wrong} of {len(verdicts)} verdicts are not what they should be")
-    if not wrong:
-        print(f"so many admit {100 * wrong_bound(len(verdicts)):.0f}% (95%)")
+    said = verdicts["holds"].dropna().astype(bool)
+    print(f"{int((~said).sum())} of {len(said)} verdicts are not what they should be")
+    if said.all():
+        print(f"so many admit {100 * wrong_bound(len(said)):.0f}% (95%)")
 
 
 def ship(folder: RunFolder) -> None:
