@@ -84,7 +84,8 @@ def demo(
     pair = cli_lm.audit_of_the_pair(threads)
     with Progress() as progress:
         regression = study.execute(laboratory, store, progress)
-    print(f"\nThe laboratory: {regression.extra.get('headline', regression.id)}\n")
+    headline = regression.extra.get("headline", regression.id)
+    print(f"\nThe laboratory: {headline}\n", flush=True)
     with Progress() as progress:
         audited = audits.execute(pair, store, progress)
     print("\nTwo small language models:")
