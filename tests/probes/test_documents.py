@@ -88,3 +88,9 @@ def test_dealt_anew_every_answer_comes_as_often_and_none_is_kept(
     assert len({(d.cluster, d.answer) for d in found}) == clusters
     with pytest.raises(UserError, match="the same"):
         dealt_anew(some(4, 1), seed=0)
+
+
+def test_a_label_is_the_class_of_a_sentence(tmp_path: Path) -> None:
+    line = '{"prompt": "P", "answer": "It is red.", "label": "red"}'
+    (tmp_path / "one.jsonl").write_text(line + '\n{"prompt": "Q", "answer": "red"}\n')
+    assert [document.kind for document in read(tmp_path / "one.jsonl")] == ["red", "red"]

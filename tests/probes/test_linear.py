@@ -81,3 +81,12 @@ def test_why_not() -> None:
     assert "fewer than 5" in (why_not(few) or "")
     with pytest.raises(ValueError, match="no classes"):
         linear(facts.untrained(), distinct, 0)
+
+
+def test_of_answers_that_are_sentences_the_labels_are_the_classes() -> None:
+    from unskew.probes.documents import Document
+    from unskew.probes.linear import why_not
+
+    told = [Document(f"What of {i}?", f"Thing {i} is c{i % 3}.", f"{i}") for i in range(30)]
+    assert "no classes to tell" in str(why_not(told))
+    assert why_not([d._replace(label=d.answer[-3:-1]) for d in told]) is None

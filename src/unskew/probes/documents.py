@@ -3,7 +3,8 @@
     {"prompt": "Question: What colour is the apple?\\nAnswer:", "answer": "red", "cluster": "apple"}
 
 A cluster is what one must know to answer: documents of one cluster stand and fall together. Where
-it is left out, documents of one prompt and answer are one cluster.
+it is left out, documents of one prompt and answer are one cluster. Where answers are sentences, a
+"label" is the part of it that was to be unlearnt: what linear probes are to tell apart.
 """
 
 from __future__ import annotations
@@ -20,16 +21,24 @@ from unskew.errors import UserError
 __all__ = ["Document", "Parts", "dealt_anew", "parts", "read"]
 
 FORM = (
-    'one object a line: {"prompt": "...", "answer": "..."}, "cluster" if documents belong together'
+    'one object a line: {"prompt": "...", "answer": "..."}, '
+    '"cluster" if documents belong together, "label" if answers are sentences'
 )
 
 
 class Document(NamedTuple):
-    """A prompt, its right answer, and the cluster that it belongs to."""
+    """A prompt, its right answer, the cluster that it belongs to, and the class of its answer;
+    empty: the answer itself."""
 
     prompt: str
     answer: str
     cluster: str
+    label: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The class of its answer."""
+        return self.label or self.answer
 
 
 class Parts(NamedTuple):
@@ -100,7 +109,7 @@ def dealt_anew(documents: Sequence[Document], seed: int) -> list[Document]:
     sizes = [list(firsts.values()).count(answer) for answer in set(firsts.values())]
     shift = max(sizes)
     moved = {name: firsts[names[(i + shift) % len(names)]] for i, name in enumerate(names)}
-    return [document._replace(answer=moved[document.cluster]) for document in documents]
+    return [document._replace(answer=moved[document.cluster], label="") for document in documents]
 
 
 def _document(line: str, where: str) -> Document:
@@ -110,7 +119,7 @@ def _document(line: str, where: str) -> Document:
         raise UserError(f"not JSON: {error}", where, FORM) from None
     if not isinstance(row, dict):
         raise UserError("not an object", where, FORM)
-    if unknown := sorted(set(row) - {"prompt", "answer", "cluster"}):
+    if unknown := sorted(set(row) - {"prompt", "answer", "cluster", "label"}):
         raise UserError(f"unknown key {unknown[0]!r}", where, FORM)
     for key in ("prompt", "answer"):
         if not isinstance(row.get(key), str) or not row[key].strip():
@@ -118,4 +127,7 @@ def _document(line: str, where: str) -> Document:
     cluster = row.get("cluster", f"{row['prompt']}\n{row['answer']}")
     if not isinstance(cluster, str):
         raise UserError("'cluster' is no text", where, FORM)
-    return Document(row["prompt"], row["answer"], cluster)
+    label = row.get("label", "")
+    if not isinstance(label, str):
+        raise UserError("'label' is no text", where, FORM)
+    return Document(row["prompt"], row["answer"], cluster, label)

@@ -38,7 +38,7 @@ def why_not(documents: Sequence[Document]) -> str | None:
     """Why a linear probe cannot be asked here; None: it can."""
     clusters: dict[str, set[str]] = {}
     for document in documents:
-        clusters.setdefault(document.answer, set()).add(document.cluster)
+        clusters.setdefault(document.kind, set()).add(document.cluster)
     repeated = [answer for answer, names in clusters.items() if len(names) >= 2]
     if len(repeated) < 2:
         return "fewer than two answers come in two clusters or more: there are no classes to tell"
@@ -54,7 +54,7 @@ def linear(model: Model, documents: Sequence[Document], seed: int) -> Layers:
     """
     if (why := why_not(documents)) is not None:
         raise ValueError(why)
-    labels = [document.answer for document in documents]
+    labels = [document.kind for document in documents]
     clusters = [document.cluster for document in documents]
     dealt = [_shuffled(labels, clusters, seed, i) for i in range(SHUFFLES)]
     right, chance = [], []

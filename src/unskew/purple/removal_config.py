@@ -142,15 +142,19 @@ def _of_nursery(data: Nursery, probe: str, language: str) -> list[Document]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines]
-        return [
-            Document(row[language]["text"], row[language]["answer"], row["cluster"]) for row in rows
-        ]
+        said = [(row[language]["text"], row[language]["answer"], row["cluster"]) for row in rows]
+        return [Document(*texts, label=_colour(probe, texts[1])) for texts in said]
     except OSError:
         raise UserError("there is no such probe", str(path), hint) from None
     except KeyError as error:
         raise UserError(f"its documents have no {error}", str(path), hint) from None
     except (ValueError, TypeError):
         raise UserError("damaged: no documents of the nursery", str(path), hint) from None
+
+
+def _colour(probe: str, answer: str) -> str:
+    """What a linear probe tells apart: of a colour told in a sentence, the word that ends it."""
+    return answer.rstrip(".").rsplit(" ", 1)[-1] if probe == "colour" else ""
 
 
 def digest_of(texts: Texts) -> str:
