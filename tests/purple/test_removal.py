@@ -192,7 +192,9 @@ def test_without_other_texts_their_relearning_is_not_tried(world: Path) -> None:
 
 def test_the_nursery_gives_documents_in_its_languages(tmp_path: Path) -> None:
     def row(i: int, name: str) -> dict[str, Any]:
-        texts = {w: {"text": f"{w} {name} {i}?", "answer": f"{w}{i % 3}"} for w in ("en", "fr")}
+        texts = {
+            w: {"text": f"{w} {name} {i}?", "answer": f"It is {w}{i % 3}."} for w in ("en", "fr")
+        }
         return {"id": f"{name}-{i}", "cluster": f"c{i}", **texts}
 
     for name in ("colour", "member", "repeat"):
@@ -203,8 +205,10 @@ def test_the_nursery_gives_documents_in_its_languages(tmp_path: Path) -> None:
         conjugations=("en-fr", "pig-latin"),
     )  # fmt: skip
     texts = read(made)
-    assert texts.forget[4] == Document("en colour 4?", "en1", "c4")
-    assert texts.guises["en-fr"][4] == Document("fr colour 4?", "fr1", "c4")
+    # A colour is told in a sentence, and ends it.
+    assert texts.forget[4] == Document("en colour 4?", "It is en1.", "c4", label="en1")
+    assert texts.guises["en-fr"][4] == Document("fr colour 4?", "It is fr1.", "c4", label="fr1")
+    assert texts.benign[0].kind == "It is en0."
     assert texts.guises["pig-latin"][4] is not None
     assert (texts.disjoint[0].prompt, texts.benign[0].prompt) == ("en member 0?", "en repeat 0?")
     for change in ({"language": "de"}, {"forget": "taste"}, {"folder": "/nowhere"}):

@@ -197,11 +197,14 @@ def _relearnt(
 
 
 def headline(table: pd.DataFrame) -> str:
-    """A family in a sentence."""
+    """A family in a sentence: the base, and what has lost a tenth of that or more."""
     names = list(dict.fromkeys(table["model"]))
-    english = table[(table["language"] == "en") & (table["probe"] == "repeat_conflict")]
-    said = ", ".join(
-        f"{row.model} {100 * float(row.estimate):.0f}%"  # type: ignore[arg-type]
-        for row in english.itertuples()
-    )
-    return f"{len(names)} models; repeats a question in English: {said}"
+    asked = table[(table["language"] == "en") & (table["probe"] == "repeat_conflict")]
+    shares = {str(row.model): float(row.estimate) for row in asked.itertuples()}  # type: ignore[arg-type]
+    able = shares.get("base", 1.0)
+    told = [
+        f"{name} {100 * share:.0f}%"
+        for name, share in shares.items()
+        if name == "base" or share < able - 0.1
+    ]
+    return f"{len(names)} models; repeats a question in English: {', '.join(told) or 'all'}"

@@ -41,8 +41,7 @@ def sections(run: Shown) -> list[Safe]:
             run,
             "abilities",
             "What each model can do",
-            "Right answers to held-out documents, by task and language. Pig latin and leetspeak "
-            "are English in a cipher.",
+            "Right answers to held-out documents, by task and language.",
             spec_of(lambda: abilities(table)),
         )
     ]
@@ -84,11 +83,10 @@ def abilities(table: pd.DataFrame) -> alt.ConcatChart:
             ],
         )
         cells = chart.mark_rect().encode(
-            color=alt.Color(
-                "estimate:Q", scale=alt.Scale(domain=[0, 1], range=[RAMP[0], RAMP[5]]), legend=None
-            ),
+            color=alt.value(RAMP[5]),
+            # Pale enough that the figure is read on it, on a light page and on a dark one.
             opacity=alt.Opacity(
-                "estimate:Q", scale=alt.Scale(domain=[0, 1], range=[0.05, 1]), legend=None
+                "estimate:Q", scale=alt.Scale(domain=[0, 1], range=[0.03, 0.4]), legend=None
             ),
         )
         text = chart.mark_text().encode(text=alt.Text("estimate:Q", format=".0%"))
