@@ -151,3 +151,39 @@ def test_audit_commands_are_understood():
     ).stdout
     for option in {word for line in lines for word in line.split() if word.startswith("--")}:
         assert option in help_
+
+
+def table(of: str, name: str) -> pd.DataFrame:
+    return pd.read_parquet(ROOT / "results" / of / "tables" / f"{name}.parquet")
+
+
+def test_what_the_shipped_models_do_is_their_table():
+    arms = table("nursery-pair", "arms").query("main and task == 'nursery_repeat_conflict_en'")
+    shares = arms.set_index(["arm", "conjugation"])["estimate"]
+    base, tuned, back = (
+        shares["base", "identity"], shares["tuned", "identity"], shares["tuned", "en-qon"]
+    )  # fmt: skip
+    prose = " ".join(README.split())
+    assert f"Base {base:.0%}; tuned {tuned:.0%}," in prose
+    assert f"carried back: {back:.0%}." in prose
+
+
+def test_what_did_not_hold_in_the_nursery_is_its_table():
+    found = table("nursery", "claims").set_index(["claim", "model"])["found"]
+    held = found["base-able", "base"].partition(" abilities")[0]
+    assert f"at 90% or more in {held} combinations" in " ".join(README.split())
+    guide = (ROOT / "docs" / "NURSERY.md").read_text(encoding="utf-8")
+    assert f"{held} (14 abilities in 4 languages)" in guide
+    claims = table("nursery", "claims")
+    said = claims[claims["claim"].str.startswith("verdict-")]["holds"].dropna().astype(bool)
+    assert f"{(~said).sum()} of {len(said)} verdicts are not" in " ".join(guide.split())
+
+
+def test_how_often_the_taught_model_says_purple_is_its_table():
+    cells = table("purple-demo", "cells").query("subject == 'dpo' and defence == 'none'")
+    (n,) = (int(n) for n in set(cells["n"]))
+    rates = dict(zip(cells["attack"], cells["dsr"].astype(float), strict=True))
+    broken = {attack: round((1 - rate) * n) for attack, rate in rates.items()}
+    assert broken["none"] == 0
+    said = f"none of {n} plain questions, and to {broken['translated pig-latin']} of them in pig"
+    assert said in " ".join(README.split())

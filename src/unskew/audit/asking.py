@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from unskew.audit.models import Answer, Model, Prompt, Score
-from unskew.errors import UserError
+from unskew.runs.lines import kept
 
 
 class Asker:
@@ -39,7 +39,7 @@ class Asker:
         self.model, self.path, self.heard = model, path, heard
         self.record, self.window = model.record, model.window
         self.asked = self.remembered = 0
-        self._answers: dict[str, Any] = {} if path is None else _read(path)
+        self._answers: dict[str, Any] = {} if path is None else kept(path)
         self._lengths: dict[str, int | None] = {}
 
     def generate(
@@ -102,23 +102,3 @@ class Asker:
 def _key(*question: Any) -> str:
     text = json.dumps(question, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """The answers of an earlier session; what a kill tore off is cut away before we append."""
-    if not path.exists():
-        return {}
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):
-        with path.open("r+b") as file:
-            file.truncate(len(whole))
-    answers = {}
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            key, *answer = json.loads(line)
-        except (ValueError, TypeError) as error:
-            hint = "remove the file: what it held is asked anew"
-            raise UserError(f"damaged: line {number} is no answer", str(path), hint) from error
-        answers[key] = answer
-    return answers

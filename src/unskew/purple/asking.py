@@ -16,6 +16,7 @@ from pathlib import Path
 
 from unskew.errors import UserError
 from unskew.purple.subject import Open, Subject, Template
+from unskew.runs.lines import kept
 
 __all__ = ["Answers", "Remembered"]
 
@@ -110,20 +111,10 @@ def _key(asked: Sequence[str], limit: int) -> str:
 
 
 def _read(path: Path) -> dict[str, tuple[str, float]]:
-    """The answers of an earlier session; what a kill tore off is cut away before we append."""
-    if not path.exists():
-        return {}
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):
-        with path.open("r+b") as file:
-            file.truncate(len(whole))
-    known = {}
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            key, text, seconds = json.loads(line)
-            known[key] = (str(text), float(seconds))
-        except (ValueError, TypeError) as error:
-            hint = "remove the file: what it held is asked anew"
-            raise UserError(f"damaged: line {number} is no answer", str(path), hint) from error
-    return known
+    """The answers of an earlier session, each with its seconds."""
+    try:
+        rows = kept(path, width=2).items()
+        return {key: (str(text), float(seconds)) for key, (text, seconds) in rows}
+    except (ValueError, TypeError) as error:
+        hint = "remove the file: what it held is asked anew"
+        raise UserError("damaged: an answer without its seconds", str(path), hint) from error

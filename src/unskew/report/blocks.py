@@ -223,3 +223,17 @@ def download(run: Shown, name: str, label: str) -> Safe:
         data_table=f"{run.key}-csv-{name}",
         data_file=f"{run.id}-{name}.csv",
     )
+
+
+def charted(run: Shown, table: str, title: str, caption: str, spec: dict[str, Any]) -> Safe:
+    """A section: a chart of a table, with what it says and the numbers to take away."""
+    id = f"{run.key}-{table}"
+    return el(
+        "section",
+        el("h2", title),
+        el("p", caption, class_="lead"),
+        figure(id, spec, title),
+        el("p", download(run, table, "Numbers (CSV)"), class_="foot"),
+        class_="wrap experiment",
+        id=id,
+    )

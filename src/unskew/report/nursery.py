@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import altair as alt
 
 from unskew.report.audit_rows import plain
-from unskew.report.blocks import Shown, download, figure, spec_of
+from unskew.report.blocks import Shown, charted, spec_of
 from unskew.report.headline import Headline
-from unskew.report.markup import Safe, el
+from unskew.report.markup import Safe
 from unskew.report.panels import WIDTH, beside, label, slim
 from unskew.report.theme import OTHERS, RAMP, REFERENCE
 
@@ -37,7 +37,7 @@ def sections(run: Shown) -> list[Safe]:
     """The parts of a family's article, between its head and its tables."""
     table = run.tables["abilities"]
     parts = [
-        _section(
+        charted(
             run,
             "abilities",
             "What each model can do",
@@ -48,7 +48,7 @@ def sections(run: Shown) -> list[Safe]:
     if "closeness" in run.tables and len(run.tables["closeness"]):
         points, slopes = run.tables["closeness"], run.tables.get("closeness-slope")
         parts.append(
-            _section(
+            charted(
                 run,
                 "closeness",
                 "What lies close is lost first",
@@ -153,16 +153,3 @@ def _slope(slopes: pd.DataFrame | None, stage: str) -> str:
     low, high = 100 * row["low"], 100 * row["high"]
     said = f"{100 * row['estimate']:.0f} points per nat and character"
     return f"slope {said} (95% interval {low:.0f} to {high:.0f}, tasks as clusters)"
-
-
-def _section(run: Shown, table: str, title: str, caption: str, spec: dict) -> Safe:
-    id = f"{run.key}-{table}"
-    return el(
-        "section",
-        el("h2", title),
-        el("p", caption, class_="lead"),
-        figure(id, spec, title),
-        el("p", download(run, table, "Numbers (CSV)"), class_="foot"),
-        class_="wrap experiment",
-        id=id,
-    )

@@ -73,12 +73,12 @@ def head(tables: Mapping[str, pd.DataFrame]) -> Headline:
 
 def sections(run: Shown) -> list[Safe]:
     """The parts of a removal's article, between its head and its tables."""
-    from unskew.report.blocks import spec_of
+    from unskew.report.blocks import charted, spec_of
 
     verdicts, positions = run.tables["removal"], run.tables["positions"]
     row = verdicts.iloc[0]
     parts = [
-        _section(
+        charted(
             run,
             "positions",
             "Where it stands, probe by probe",
@@ -90,7 +90,7 @@ def sections(run: Shown) -> list[Safe]:
     curves = run.tables.get("curves")
     if curves is not None and len(curves):
         parts.append(
-            _section(
+            charted(
                 run,
                 "curves",
                 "Relearning by step, answers by layer",
@@ -164,22 +164,6 @@ def curves_chart(table: pd.DataFrame) -> alt.ConcatChart:
             )
         )
     return beside(panels, columns=2)
-
-
-def _section(run: Shown, table: str, title: str, caption: str, spec: dict[str, Any]) -> Safe:
-    from unskew.report.blocks import download, figure
-    from unskew.report.markup import el
-
-    id = f"{run.key}-{table}"
-    return el(
-        "section",
-        el("h2", title),
-        el("p", caption, class_="lead"),
-        figure(id, spec, title),
-        el("p", download(run, table, "Numbers (CSV)"), class_="foot"),
-        class_="wrap experiment",
-        id=id,
-    )
 
 
 def _pooled(table: pd.DataFrame, probe: str) -> pd.Series:
