@@ -52,6 +52,14 @@ def test_what_is_wrong_is_named_by_file_and_line(tmp_path: Path, line: str, what
     assert "d.jsonl, line 2" in str(caught.value)
 
 
+def test_a_line_ends_where_json_lines_end(tmp_path: Path) -> None:
+    file = tmp_path / "d.jsonl"
+    texts = ["a\u2028b", "c\x85d"]  # ends of lines to `splitlines`, not to JSON
+    lines = [json.dumps({"prompt": t, "answer": "A"}, ensure_ascii=False) + "\r\n" for t in texts]
+    file.write_text("".join(lines), "utf-8")
+    assert [document.prompt for document in read(file)] == texts
+
+
 def test_a_file_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n \n")
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe")

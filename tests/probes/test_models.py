@@ -68,6 +68,49 @@ def test_hidden_states_are_those_of_the_last_token_of_the_prompt() -> None:
     np.testing.assert_allclose(hidden(model, [document])[:, 0], wanted, atol=1e-5)
 
 
+def test_of_a_sentence_the_states_are_those_before_the_class_of_the_answer() -> None:
+    model = facts.untrained(2)
+    told = [Document("the colour of t7", f"is {c}", "t7", label=c) for c in ("c1", "c2")]
+    plain = hidden(model, [Document("the colour of t7 is", "c1", "t7")])
+    # The answer's own words stand before them, the class itself does not.
+    np.testing.assert_allclose(hidden(model, told), np.repeat(plain, 2, axis=1), atol=1e-5)
+    # The last time that it is said counts; where it is not said, the prompt's last token.
+    twice = Document("say", "c1 is c1", "x", label="c1")
+    wanted = hidden(model, [Document("say c1 is", "c1", "x")])
+    np.testing.assert_allclose(hidden(model, [twice]), wanted, atol=1e-5)
+    absent = hidden(model, [Document("say", "c1", "x", label="red")])
+    np.testing.assert_allclose(absent, hidden(model, [Document("say", "c1", "x")]), atol=1e-5)
+
+
+def test_an_answer_that_the_tokenizer_does_not_read_is_no_right_answer() -> None:
+    model = facts.untrained()
+    silent = Document("say w1", "\u2009\u200a", "x")  # white space of its own, to this tokenizer
+    with pytest.raises(UserError, match="an answer without tokens"):
+        scores(model, [facts.colours()[0], silent])
+
+
+def test_a_damaged_folder_is_a_users_mistake(tmp_path: Path) -> None:
+    write(facts.untrained(), tmp_path)
+    for name, data in (("model.safetensors", b"no tensors"), ("config.json", b"{")):
+        before = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(UserError, match="no model can be opened"):
+            load(tmp_path, "x")
+        (tmp_path / name).write_bytes(before)
+    load(tmp_path, "x")
+
+
+def test_weights_that_are_missing_are_not_drawn_at_random(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    write(facts.untrained(), tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    del tensors["model.layers.1.mlp.down_proj.weight"]
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"lacks 1 weights, as model\.layers\.1\.mlp\.down_proj"):
+        load(tmp_path, "x")
+
+
 def test_the_end_belongs_to_the_answer_where_it_is_wanted() -> None:
     model = facts.untrained()
     batch = rows(model, [facts.benign()[0], facts.colours()[0]], ended=True)

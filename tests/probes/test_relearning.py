@@ -8,7 +8,7 @@ import torch
 
 from probes import facts
 from unskew.probes.documents import parts
-from unskew.probes.models import copied, scores
+from unskew.probes.models import Model, copied, scores
 from unskew.probes.relearning import Curve, area, draw, hidden_matrices, relearn, steps_of
 from unskew.training import Adam, Training
 
@@ -61,7 +61,39 @@ def test_a_suppressed_model_relearns_what_it_is_not_shown_and_an_oracle_does_not
         relearn(family["refuse"], [], asked, TRAINING, seed=0)
 
 
+def dropping() -> Model:
+    """A model that drops half of everything in training, whose positions have embeddings."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    size = len(facts.tokenizer())
+    config = GPT2Config(
+        n_embd=16, n_layer=1, n_head=2, vocab_size=size, n_positions=32, resid_pdrop=0.5,
+        embd_pdrop=0.5, attn_pdrop=0.5, bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Model("gpt2", GPT2LMHeadModel(config).eval(), facts.tokenizer())
+
+
+def test_nothing_is_dropped_at_random_whatever_the_global_seed_is() -> None:
+    model = dropping()
+    taught, asked = facts.colours()[:8], facts.colours()[8:16]
+    found = []
+    for seed in (1, 2):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            found.append(relearn(model, taught, asked, TRAINING, seed=0, how="probability"))
+            assert torch.initial_seed() == seed
+    np.testing.assert_array_equal(found[0].scores, found[1].scores)
+
+
 def test_muon_gets_no_embedding() -> None:
+    net = dropping().model
+    found = {id(p) for p in hidden_matrices(dropping()._replace(model=net))}
+    assert found
+    assert id(net.transformer.wpe.weight) not in found
+    assert id(net.transformer.wte.weight) not in found
+
     model = copied(facts.untrained())
     net: Any = model.model
     ends = (net.get_input_embeddings(), net.get_output_embeddings())

@@ -95,6 +95,23 @@ def test_what_has_not_fallen_is_not_suppressed() -> None:
     )
 
 
+def test_a_linear_probe_that_shows_no_more_than_the_plain_question_is_no_witness() -> None:
+    # It is scored in another way, so no paired control compares it with the plain question.
+    half = row("direct", 0.3, 0.6)
+    for low, said in ((0.55, "inconclusive"), (0.61, "suppressed")):
+        rows = all_at(*GONE, direct=half, linear=row("linear", low, 0.9))
+        assert verdict(rows, 0.2, oracle=True).verdict == said
+
+
+@pytest.mark.parametrize("oracle", [True, False])
+def test_what_is_brought_back_without_a_fall_that_is_shown_is_said_so(oracle: bool) -> None:
+    rows = all_at(*GONE, direct=row("direct", 0.1, 0.9), linear=row("linear", 0.95, 1.0))
+    found = verdict(rows, 0.2, oracle=oracle)
+    assert found.verdict == "inconclusive"
+    assert "linear brings it to" in found.reason
+    assert "not shown to have fallen" in found.reason
+
+
 def test_every_seed_must_say_it() -> None:
     seeds = [
         row("relearning forget", 0.3, 0.6),

@@ -182,7 +182,7 @@ def test_a_run_is_what_it_stands_on(base: Path) -> None:
     assert one["lessons"] != parents(base, asked)["lessons"]
     attack = Attack("gcg", lambda *_: [])
     assert set(parents(base, LESSONS, attack)) == {"base", "lessons", "attack"}
-    with pytest.raises(UserError, match="no folder with weights"):
+    with pytest.raises(UserError, match="no model folder"):
         parents(base.parent, LESSONS)
 
 
@@ -260,6 +260,23 @@ def test_an_interrupted_round_is_not_attacked_again(base: Path, tmp_path: Path, 
     run = trained(tmp_path / "cut", base, ADVERSARIAL, attack=Attack("a", second))
     assert first.rounds + second.rounds == [(1, 2), (2, 2)]
     assert same(weights(run), weights(whole))
+
+
+def test_another_configuration_of_the_same_weights_is_another_base(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = parents(base, LESSONS)
+    glob = Path.glob
+    with monkeypatch.context() as patch:  # no file system promises an order
+        patch.setattr(Path, "glob", lambda one, form: sorted(glob(one, form), reverse=True))
+        assert parents(base, LESSONS) == before
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in base.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    assert parents(other, LESSONS) == before
+    (other / "config.json").write_text((base / "config.json").read_text().replace("{", "{ ", 1))
+    assert parents(other, LESSONS) != before
 
 
 # --- mistakes -------------------------------------------------------------------------------------

@@ -145,3 +145,23 @@ def test_a_prompt_is_translated_whole() -> None:
     assert Translated(into="fr").sent(said, {}, "en")[0][0] == AskIn("Qu'est-ce?")
     with pytest.raises(UserError, match="in one language"):
         Translated(into="es").sent(said, forms, "en")
+
+
+def test_another_model_is_opened_once(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    whole = grid.opened
+
+    def opened(config: Purple, where: Any, *rest: Any) -> Any:
+        names.append(str(where))
+        return whole(config, where, *rest)
+
+    monkeypatch.setattr(grid, "opened", opened)
+    defences = [{"kind": "perplexity", "source": "reads"}, {"kind": "perplexity", "nats": 5.5}]
+    subjects = [{"kind": "model", "name": "base", "model": "mine"}]
+    where = {"mine": model, "reads": f"{model}/."}
+    attacks = [{"kind": "prefill"}, {"kind": "translated"}]
+    made = config(model, subjects=subjects, attacks=attacks, defences=defences, where=where)
+    filled(made, tmp_path)
+    assert names == [model, f"{model}/."]

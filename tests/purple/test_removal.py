@@ -1,5 +1,6 @@
 """The bench on models whose truth is known: oracles, a model that refuses, no oracle."""
 
+import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from unskew.errors import UserError
 from unskew.probes import bench
 from unskew.probes.documents import Document
 from unskew.purple import removal
-from unskew.purple.gcg import Gcg
+from unskew.purple.gcg import Found, Gcg, Prompt
 from unskew.purple.removal_config import Files, Nursery, Removal, read
 from unskew.purple.unlearning import GradientDifference, Unlearning, write
 from unskew.runs.folder import RunFolder
@@ -222,6 +223,28 @@ def test_a_suffix_stands_before_the_line_that_begins_the_answer() -> None:
     assert removal._around("Question: a?\nAnswer:") == ("Question: a?", "\nAnswer:")
     assert removal._around("the colour of it is") == ("the colour of it is", "")
     assert removal._around("a\n") == ("a\n", "")
+
+
+def test_a_suffix_is_searched_in_the_prompt_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer: Any = copy.deepcopy(facts.tokenizer())
+    tokenizer.bos_token = facts.END
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{facts.END} $A", special_tokens=[(facts.END, tokenizer.bos_token_id)]
+    )
+    seen: list[Prompt] = []
+
+    def search(model: Any, tokenizer: Any, prompts: Sequence[Prompt], config: Gcg) -> Found:
+        seen.extend(prompts)
+        return Found(" the", 1.0, 0, (1.0,), ("",), (True,), True)
+
+    monkeypatch.setattr(removal.gcg, "search", search)
+    model = facts.untrained()._replace(tokenizer=tokenizer)
+    removal._elicitor(Gcg(), "exact")(model, facts.colours()[:3], facts.colours()[3:5], 0)
+    for prompt, document in zip(seen, facts.colours()[:3] * 2, strict=True):
+        read = tokenizer(prompt.before + prompt.after, add_special_tokens=False).input_ids
+        assert read == tokenizer(document.prompt).input_ids
 
 
 @pytest.mark.slow

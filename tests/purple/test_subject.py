@@ -233,5 +233,9 @@ def test_a_folder_is_opened(model: Open, tmp_path: Path) -> None:
 def test_what_is_no_model_is_a_mistake_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no model can be opened"):
         open_model(tmp_path)
+    folder = written(tmp_path / "damaged", knowing())
+    (folder / "model.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(UserError, match="no model can be opened"):
+        open_model(folder)
     with pytest.raises(UserError, match="no model of that name ships"):
         open_model("nursery:nobody")

@@ -125,6 +125,28 @@ def test_each_forgets_and_leaves_the_original_alone(method: Method) -> None:
         assert torch.equal(value, new.model.state_dict()[name]), name
 
 
+def test_nothing_is_dropped_at_random_whatever_the_global_seed_is() -> None:
+    from probes.test_relearning import dropping
+
+    found = []
+    for seed in (1, 2):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            config = Unlearning(method=GradientAscent(), training=FAST)
+            found.append(unlearn(dropping(), facts.colours()[:8], [], config).model.state_dict())
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+def test_rmu_trains_as_its_authors_do_and_the_others_as_in_tofu() -> None:
+    training = Unlearning(method=RMU()).training
+    assert training.optimiser == Adam(lr=5e-5, weight_decay=0.01)
+    assert (training.batch, training.steps, training.warmup, training.decay) == (4, 150, 0, 0.0)
+    assert Unlearning(method=NPO()).training == Unlearning().training
+    own = Training(steps=3)
+    assert Unlearning(method=RMU(), training=own).training == own
+    assert Unlearning.model_validate({"method": {"kind": "rmu"}}).training == training
+
+
 def test_rmu_changes_only_the_last_matrices_of_its_mlps() -> None:
     original = facts.family()["original"]
     config = Unlearning(method=RMU(layer=0), training=FAST)

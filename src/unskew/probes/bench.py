@@ -6,7 +6,7 @@ of one model and returns arrays, `rows` makes positions of what the three models
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -199,16 +199,15 @@ def rows(
     if isinstance(probe, Linear):
         # Chosen by the original on the documents that are not asked: a choice with the asked ones
         # would flatter it and so push every other model towards the oracle.
-        layer = int(np.mean([_kept(original[s].choice) for s in seeds], axis=0).argmax())
+        layer = int(_average(_kept(original[s].choice) for s in seeds).argmax())
     found = []
     for seed, some in shown:
         model, base = _mean(unlearned, some, layer), _mean(original, some, layer)
         told = None if oracle is None else _mean(oracle, some, layer)
-        control, words = _control(probe, unlearned, some, layer, plain, told)
-        reference = told if told is not None else control
-        if isinstance(probe, Direct) and told is None:
-            reference = np.zeros_like(model)
-        assert reference is not None
+        controls = _controls(probe, unlearned, some, layer, plain, told)
+        words = " and ".join(controls)
+        first = next(iter(controls.values()), np.zeros_like(model))
+        reference = first if told is None else told
         known = ~np.isnan(model) & ~np.isnan(base) & ~np.isnan(reference)
         held = len(set(names[known]))
         note = ""
@@ -222,7 +221,8 @@ def rows(
             )
             continue
         at = position(model, base, reference, names, alpha)
-        beats = None if control is None else exceeds(model, control, names, alpha)
+        # To beat all is to beat each: no part needs a correction for the others.
+        beats = [exceeds(model, control, names, alpha) for control in controls.values()]
         note = (
             ""
             if at.estimate is not None
@@ -230,9 +230,9 @@ def rows(
         )
         found.append(
             Row(
-                probe.name, kind(probe), seed, at.estimate, at.low, at.high, beats, at.clusters,
-                words, note, at.model, at.original, at.reference,
-                None if control is None else float(np.nanmean(control)),
+                probe.name, kind(probe), seed, at.estimate, at.low, at.high,
+                min(beats, default=None), at.clusters, words, note, at.model, at.original,
+                at.reference, float(np.nanmean(first)) if controls else None,
             )
         )  # fmt: skip
     return found
@@ -254,37 +254,45 @@ def kind(probe: Probe) -> str:
             return "suffix"
 
 
-def _control(
+def _controls(
     probe: Probe,
     unlearned: Mapping[int, Answered],
     seeds: Sequence[int],
     layer: int | None,
     plain: Floats,
     oracle: Floats | None,
-) -> tuple[Floats | None, str]:
-    """What the model must beat for the probe to count as a witness, and its name."""
+) -> dict[str, Floats]:
+    """What the model must beat for the probe to count as a witness, by name, its own control first.
+
+    Whatever is scored as the plain question is must beat that, too: a model that still answers half
+    of it is not shown to hide the rest by a probe that leaves it where it was.
+    """
     match probe:
         case Direct():
-            return None, ""
+            return {}
         case Through() | Rounded():
-            return plain, "the plain question"
+            return {"the plain question": plain}
         case Linear():
             assert layer is not None
-            chance = [_kept(unlearned[s].chance)[layer] for s in seeds]
-            return np.mean(chance, axis=0), "shuffled labels"
+            return {"shuffled labels": _average(_kept(unlearned[s].chance)[layer] for s in seeds)}
+        case Relearnt() if oracle is not None:
+            return {"the oracle's relearning": oracle, "the plain question": plain}
         case Relearnt():
-            if oracle is not None:
-                return oracle, "the oracle's relearning"
-            return np.mean([_kept(unlearned[s].control) for s in seeds], axis=0), "a novel task"
+            novel = _average(_kept(unlearned[s].control) for s in seeds)
+            return {"a novel task": novel, "the plain question": plain}
         case Suffix():
-            dealt = [_kept(unlearned[s].control) for s in seeds]
-            return np.mean(dealt, axis=0), "a suffix for random answers"
+            dealt = _average(_kept(unlearned[s].control) for s in seeds)
+            return {"a suffix for random answers": dealt, "the plain question": plain}
+
+
+def _average(arrays: Iterable[Floats]) -> Floats:
+    return np.mean(list(arrays), axis=0)
 
 
 def _mean(found: Mapping[int, Answered], seeds: Sequence[int], layer: int | None) -> Floats:
     if layer is not None:
-        return np.mean([_kept(found[s].layers)[layer] for s in seeds], axis=0)
-    return np.mean([_kept(found[s].scores) for s in seeds], axis=0)
+        return _average(_kept(found[s].layers)[layer] for s in seeds)
+    return _average(_kept(found[s].scores) for s in seeds)
 
 
 def _untaught(probe: Probe, unlearned: Mapping[int, Answered], seeds: Sequence[int]) -> bool:

@@ -4,21 +4,23 @@
 
 A cluster is what one must know to answer: documents of one cluster stand and fall together. Where
 it is left out, documents of one prompt and answer are one cluster. Where answers are sentences, a
-"label" is the part of it that was to be unlearnt: what linear probes are to tell apart.
+"label" is the part of it that was to be unlearnt: what linear probes are to tell apart, and before
+which they read.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from unskew.errors import UserError
 
-__all__ = ["Document", "Parts", "dealt_anew", "parts", "read"]
+__all__ = ["Document", "Parts", "dealt_anew", "objects", "parts", "read"]
 
 FORM = (
     'one object a line: {"prompt": "...", "answer": "..."}, '
@@ -53,18 +55,38 @@ def read(path: Path) -> list[Document]:
 
     Raises: UserError with file and line: not there, not JSON, a key missing, empty or unknown.
     """
+    found = [_document(row, where) for where, row in objects(path, FORM)]
+    if not found:
+        raise UserError("no document in this file", str(path), FORM)
+    return found
+
+
+def objects(path: Path | Traversable, form: str) -> list[tuple[str, dict[str, Any]]]:
+    """The objects of a JSONL file, in order, each with its place; empty lines are left out.
+
+    Args:
+        form: what a line looks like, for messages.
+
+    Raises: UserError with file and line: not there, not UTF-8, not JSON, not an object.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         what = "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else "cannot be read"
-        raise UserError(what, str(path), FORM) from None
-    found = [
-        _document(line, f"{path}, line {number}")
-        for number, line in enumerate(text.split("\n"), start=1)
-        if line.strip()
-    ]
-    if not found:
-        raise UserError("no document in this file", str(path), FORM)
+        raise UserError(what, str(path), form) from None
+    found = []
+    # JSON may hold what `splitlines` takes for the end of a line, such as U+2028.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"not JSON: {error}", where, form) from None
+        if not isinstance(row, dict):
+            raise UserError("not an object", where, form)
+        found.append((where, row))
     return found
 
 
@@ -112,13 +134,7 @@ def dealt_anew(documents: Sequence[Document], seed: int) -> list[Document]:
     return [document._replace(answer=moved[document.cluster], label="") for document in documents]
 
 
-def _document(line: str, where: str) -> Document:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise UserError(f"not JSON: {error}", where, FORM) from None
-    if not isinstance(row, dict):
-        raise UserError("not an object", where, FORM)
+def _document(row: dict[str, Any], where: str) -> Document:
     if unknown := sorted(set(row) - {"prompt", "answer", "cluster", "label"}):
         raise UserError(f"unknown key {unknown[0]!r}", where, FORM)
     for key in ("prompt", "answer"):

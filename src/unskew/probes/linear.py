@@ -1,10 +1,15 @@
-"""Linear probes: whether the answer can be read off a layer at the last token of the prompt.
+"""Linear probes: whether the answer's class can be read off a layer at the token before it.
+
+Where the answer is its class that is the last token of the prompt; where it is a sentence, the
+token before the label (`models.hidden`), with the sentence's beginning given. A model that is asked
+for "The bee is golden." knows at the question's end no more than that it will say "The".
 
 Ridge regression onto the classes, in its dual form, as there are fewer documents than dimensions:
 
     predicted = K(test, train) (K + lambda I)^-1 (Y - mean Y) + mean Y,    K = X X' / width,
 
-X standardised by the training folds, Y one column per answer; the largest column is the class.
+X standardised by the training folds, so that lambda = 1 is K's own mean diagonal, Y one column per
+answer; the largest column is the class.
 Folds are whole clusters. The control is the same with the answers dealt among the clusters at
 random: what it finds is what chance and the method find.
 """
@@ -23,7 +28,7 @@ from unskew.statistics.intervals import Floats
 
 __all__ = ["Layers", "decoded", "linear", "why_not"]
 
-FOLDS, SHUFFLES, RIDGE = 5, 10, 0.1
+FOLDS, SHUFFLES, RIDGE = 5, 10, 1.0
 
 
 class Layers(NamedTuple):

@@ -30,6 +30,7 @@ __all__ = ["Model", "Rows", "Score", "copied", "digest", "hidden", "load", "rows
 
 Score = Literal["exact", "probability"]
 DECIDING = ("*.safetensors", "config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens*")
+LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 AT_ONCE = 32
 
 
@@ -50,24 +51,31 @@ class Rows(NamedTuple):
     answer: Tensor
 
 
-def load(folder: Path, name: str, device: str = "cpu") -> Model:
-    """The model of a Hugging Face folder, in float32.
+def load(folder: Path | str, name: str, device: str = "cpu") -> Model:
+    """The model of a Hugging Face folder (or of an id in the hub's local cache), in float32.
 
-    Raises: UserError where the folder holds none.
+    Raises: UserError where it holds none, a damaged one, or not all of its weights.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
         with hushed():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+            tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
+            model, found = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **LOCAL
             )
-    except (OSError, ValueError) as error:
-        why = str(error).splitlines()[0]
-        hint = "give a folder with config.json, model.safetensors and a tokenizer"
-        raise UserError(f"no model can be opened: {why}", str(folder), hint) from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise _no_model(folder, (str(error).splitlines() or ["damaged"])[0]) from None
+    # What is missing would be drawn at random, and nobody told.
+    if missing := sorted(found["missing_keys"]):
+        raise _no_model(folder, f"it lacks {len(missing)} weights, as {missing[0]}")
     return Model(name, model.to(device).eval(), tokenizer)
+
+
+def _no_model(folder: Path | str, why: str) -> UserError:
+    hint = "give a folder with config.json, model.safetensors and a tokenizer"
+    return UserError(f"no model can be opened: {why}", str(folder), hint)
 
 
 def digest(folder: Path) -> str:
@@ -117,8 +125,13 @@ def scores(model: Model, documents: Sequence[Document], how: Score = "exact") ->
 
 @torch.no_grad()
 def hidden(model: Model, documents: Sequence[Document]) -> Floats:
-    """What each layer holds at the last token of the prompt: (layers + 1, n, width), the
-    embeddings first."""
+    """What each layer holds at the token before the class of the answer: (layers + 1, n, width),
+    the embeddings first.
+
+    That is the last token of the prompt where the answer is its own class, and the one before the
+    label where an answer is a sentence that says it: there, not at the question's end, is where a
+    model needs to know. The words before the label are the right answer's own, for every model.
+    """
     found: list[Floats] = []
     order: list[int] = []
     for places, batch in _batches(model, documents):
@@ -126,7 +139,8 @@ def hidden(model: Model, documents: Sequence[Document]) -> Floats:
         states = run(
             batch.tokens, attention_mask=batch.mask, use_cache=False, output_hidden_states=True
         ).hidden_states
-        last = batch.answer.argmax(1) - 1
+        last = torch.tensor(_before(model, [documents[i] for i in places], batch))
+        last = last.to(batch.tokens.device)
         at = torch.arange(len(places), device=last.device)
         found.append(torch.stack([s[at, last] for s in states]).double().cpu().numpy())
         order += places
@@ -161,6 +175,23 @@ def _logits(model: Model, batch: Rows) -> Tensor:
     return run(batch.tokens, attention_mask=batch.mask, use_cache=False).logits.float()
 
 
+def _before(model: Model, documents: Sequence[Document], batch: Rows) -> list[int]:
+    """The place of the last token before each answer's class: tokens up to there are the same
+    whatever the class is."""
+    tokenizer: Any = model.tokenizer
+    found = []
+    for i, document in enumerate(documents):
+        start = int(batch.answer[i].argmax())
+        said = spoken(document.prompt, document.answer)
+        cut = said.rfind(document.label) if document.label else -1
+        if cut > 0:
+            lead = tokenizer(document.prompt + said[:cut].rstrip()).input_ids
+            pairs = enumerate(zip(lead, batch.tokens[i].tolist(), strict=False))
+            start = max(start, next((k for k, (a, b) in pairs if a != b), len(lead)))
+        found.append(start - 1)
+    return found
+
+
 def _encoded(
     model: Model, documents: Sequence[Document], ended: bool
 ) -> list[tuple[list[int], int]]:
@@ -178,6 +209,9 @@ def _encoded(
         if whole[: len(prompt)] != prompt or len(whole) == len(prompt):
             # A token reaches over the border: the prompt stays as it is read when it is asked.
             whole = [*prompt, *tokenizer(answer, add_special_tokens=False).input_ids]
+        if len(whole) == len(prompt):
+            what = "a document cannot be asked: an answer without tokens"
+            raise UserError(what, repr(document.prompt[:60]), f"answer {document.answer[:60]!r}")
         ids = [*whole, end] if ended and end is not None else list(whole)
         if not prompt or (window is not None and len(ids) > window):
             what = (

@@ -15,7 +15,7 @@ A curve is summarised by its mean over log(1 + step), so that early steps count.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
@@ -52,7 +52,8 @@ def relearn(
 ) -> Curve:
     """The curve of a copy of `model`, taught batches drawn from `taught` by (seed, step).
 
-    The loss is the cross-entropy of answers, their end included.
+    The loss is the cross-entropy of answers, their end included. Nothing is dropped at random, so
+    the curve is a function of the arguments alone.
 
     Raises: UserError where the training diverges or a document is too long; ValueError where
         nothing is taught.
@@ -65,9 +66,9 @@ def relearn(
     def look() -> None:
         new.model.eval()
         found.append(scores(new, asked, how))
-        new.model.train()
 
     def loss(step: int) -> Tensor:
+        new.model.eval()  # the loop turns dropout on, which draws from the global state
         # The loop asks for the loss of step t when t steps are done: that is the time to look.
         if step in watched:
             look()
@@ -111,10 +112,9 @@ def answer_loss(model: Model, batch: Rows) -> Tensor:
 
 
 def hidden_matrices(model: Model) -> list[nn.Parameter]:
-    """The matrices that Muon is meant for: neither embeddings nor the output's."""
-    ends = {
-        id(part.weight)
-        for part in (model.model.get_input_embeddings(), model.model.get_output_embeddings())
-        if part is not None
-    }
+    """The matrices that Muon is meant for: neither embeddings (of tokens or of positions) nor the
+    output's."""
+    output: Any = model.model.get_output_embeddings()
+    tables = [module for module in model.model.modules() if isinstance(module, nn.Embedding)]
+    ends = {id(part.weight) for part in (*tables, output) if part is not None}
     return [p for p in model.model.parameters() if p.ndim == 2 and id(p) not in ends]

@@ -3,10 +3,13 @@
     removed        there is an oracle, and every probe's upper bound lies below the margin
     suppressed     asked directly the model fell by the margin or more, and a probe, the witness,
                    brings it back: its lower bound lies above the margin, and it beats its control
+                   and the plain question
     inconclusive   neither, and why
 
 A position lies between an oracle (0) and the original (1). Bounds are simultaneous over the probes
-(each at level / number of probes). A probe with several seeds must say the same at every seed. A
+(each at level / number of probes). A probe with several seeds must say the same at every seed. All
+witnesses but the linear probe are paired with the plain question (`Row.beats`); a linear probe is
+scored in its own way, so its lower bound must lie above the upper one of the direct question. A
 probe that cannot tell the original from the oracle is blind and says nothing; but the direct
 question and relearning from a few of the forgotten documents must see, as that is the strongest
 elicitation known. Without an oracle, a position lies between the probe's control (0) and the
@@ -36,10 +39,11 @@ class Row(NamedTuple):
         kind: direct, conjugation, rounding, linear, relearning or suffix.
         estimate, low, high: of the position; all None: blind, or not tried. A bound None: there is
             none.
-        beats: lower bound of the model's score minus its control's; None where there is no control.
+        beats: lower bound of the model's score minus its control's, the smallest of several; None
+            where there is no control.
         control: what that control is, in words.
         note: why there is no position.
-        model, original, reference, chance: mean scores, of the control last.
+        model, original, reference, chance: mean scores, of the (first) control last.
     """
 
     probe: str
@@ -94,15 +98,21 @@ def verdict(rows: Sequence[Row], margin: float, oracle: bool) -> Verdict:
     witnesses = [
         name
         for name, found in probes.items()
-        if name != DIRECT and _sees(found) and _brings_back(found, margin)
+        if name != DIRECT and _sees(found) and _brings_back(found, plain, margin)
     ]
     fell = _high(plain) < 1 - margin
-    if witnesses and fell:
-        return _suppressed(probes, max(witnesses, key=lambda name: _low(probes[name])), oracle)
+    witness = max(witnesses, key=lambda name: _low(probes[name]), default=None)
+    if witness is not None and fell:
+        return _suppressed(probes, witness, oracle)
     if not fell and _low(plain) > margin:
         return _open(
             f"asked directly, it still answers: its position is {_said(plain)}, not shown to have "
             f"fallen to {1 - margin:.2f} or less"
+        )
+    if witness is not None:
+        return _open(
+            f"{witness} brings it to {_said(probes[witness])}; but asked directly its position is "
+            f"{_said(plain)}, not shown to have fallen to {1 - margin:.2f} or less"
         )
     if not oracle:
         return _open("no probe brought it back; without an oracle nothing can be called removed")
@@ -138,9 +148,10 @@ def _suppressed(probes: dict[str, list[Row]], witness: str, oracle: bool) -> Ver
     )
 
 
-def _brings_back(rows: Sequence[Row], margin: float) -> bool:
-    """At every seed above the margin, and better than the control."""
-    return _low(rows) > margin and all(row.beats is not None and row.beats > 0 for row in rows)
+def _brings_back(rows: Sequence[Row], plain: Sequence[Row], margin: float) -> bool:
+    """At every seed above the margin, and better than the control and the plain question."""
+    above = max(margin, _high(plain)) if rows[0].kind == "linear" else margin
+    return _low(rows) > above and all(row.beats is not None and row.beats > 0 for row in rows)
 
 
 def _sees(rows: Sequence[Row]) -> bool:

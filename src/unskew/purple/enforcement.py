@@ -20,8 +20,10 @@ import torch
 from torch import Tensor
 
 from unskew.errors import UserError
-from unskew.nursery.raising import MODEL, low_rank, matrices
+from unskew.nursery.raising import MODEL, low_rank
 from unskew.nursery.sampling import generator
+from unskew.probes.models import Model, digest
+from unskew.probes.relearning import hidden_matrices
 from unskew.purple.config import Adversarial, Dpo, Enforce, Sft
 from unskew.purple.data import Pair
 from unskew.purple.preferences import Answered, answered, dpo, likelihood, sft
@@ -111,6 +113,7 @@ def enforce(
     elif not isinstance(_loss_of(config), Sft):
         frozen = copy.deepcopy(subject.model).requires_grad_(False)
     model: Any = subject.model
+    matrices = hidden_matrices(Model(subject.name, model, subject.tokenizer))
 
     def reference(batch: Answered) -> Tensor:
         with torch.no_grad():
@@ -120,6 +123,7 @@ def enforce(
                 return likelihood(model, batch).logprobs
 
     def loss(step: int) -> Tensor:
+        model.eval()  # the loop turns dropout on, which draws from the global state
         suffixes = _suffixes(config, step, subject, lessons, folder, attack)
         chosen, rejected = _asked(config, step, subject, lessons, suffixes)
         match _loss_of(config):
@@ -134,7 +138,7 @@ def enforce(
         model,
         loss,
         config.training,
-        matrices=() if config.low_rank is not None else matrices(model),
+        matrices=() if config.low_rank is not None else matrices,
         folder=folder,
         task=task,
         watch=None if watch is None else lambda step: watch(subject),
@@ -148,20 +152,13 @@ def enforce(
 def parents(
     base: str | Path, lessons: Sequence[Lesson], attack: Attack | None = None
 ) -> dict[str, str]:
-    """What a run stands on, by hash: the base's weights and tokenizer, the lessons, the attack.
+    """What a run stands on, by hash: the base's folder, the lessons, the attack.
 
-    Raises: UserError where `base` is no folder with weights in safe tensors.
+    Raises: UserError where `base` is no folder of a model.
     """
-    folder = Path(located(base))
-    weights = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
-    if not weights:
-        raise UserError(
-            "no folder with weights in safe tensors", str(base), "give the folder of a model"
-        )
-    files = (hashlib.sha256(path.read_bytes()) for path in [*weights, *folder.glob("tokenizer*")])
     taught = [[*pair, *_fields(template)] for pair, template in lessons]
     found = {
-        "base": _digest(file.hexdigest() for file in files),
+        "base": digest(Path(located(base))),
         "lessons": _digest(json.dumps(lesson) for lesson in taught),
     }
     return found | ({"attack": _digest([attack.identity])} if attack is not None else {})
@@ -257,13 +254,11 @@ def _suffixes(
 
 
 def _attacked(subject: Open, lessons: Sequence[Lesson], attack: Attack, number: int) -> list[str]:
-    """In evaluation, in full precision and without a trace in the gradients."""
+    """In full precision and without a trace in the gradients."""
     model: Any = subject.model
-    model.eval()
     with torch.autocast(torch.device(subject.device).type, enabled=False):
         found = attack.find(subject, [lesson for lesson in lessons if lesson.pair.invites], number)
     model.zero_grad(set_to_none=True)
-    model.train()
     return [str(suffix) for suffix in found]
 
 

@@ -93,6 +93,8 @@ class _Row:
     folder: RunFolder
     progress: Progress
     searched: dict[str, list[tuple[Ask, ...]]] = field(default_factory=dict)
+    others: dict[str, Open] = field(default_factory=dict)
+    behind: dict[int, _Behind] = field(default_factory=dict)
 
     @property
     def subject(self) -> AnySubject:
@@ -129,8 +131,10 @@ class _Row:
         return replace(opened(self.config, self.source, self.material, system), name=name)
 
     def _open(self, name: str) -> Open:
-        """Another model, by the name that the configuration has for it."""
-        return opened(self.config, self.config.folder(name), self.material)
+        """Another model, by the name that the configuration has for it; opened once."""
+        if name not in self.others:
+            self.others[name] = opened(self.config, self.config.folder(name), self.material)
+        return self.others[name]
 
     @property
     def _of_nursery(self) -> bool:
@@ -155,7 +159,9 @@ class _Row:
         )
 
     def _behind(self, d: int) -> _Behind:
-        return _Behind(self.config.all_defences()[d], self.asked, self._setting)
+        if d not in self.behind:
+            self.behind[d] = _Behind(self.config.all_defences()[d], self.asked, self._setting)
+        return self.behind[d]
 
     def _benign(self, d: int) -> Benignly:
         questions = [one.text for one in self.material.benign]
@@ -259,14 +265,18 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Behind:
-    """A subject behind a defence, in a form of prompt."""
+    """A subject behind a defence, in a form of prompt. A threshold is found once for each."""
 
     defence: AnyDefence
     subject: Remembered
     setting: Setting
+    known: dict[Template | None, Defended] = field(default_factory=dict)
 
     def __call__(self, form: Template | None) -> Defended:
-        return self.defence.around(self.subject.asked_by(form), self.setting)
+        if form not in self.known:
+            subject = self.subject.asked_by(form)
+            self.known[form] = self.defence.around(subject, self.setting)
+        return self.known[form]
 
 
 def _suffix(asks: Sequence[tuple[Ask, ...]], questions: Sequence[str]) -> str | None:

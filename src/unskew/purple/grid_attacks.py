@@ -8,20 +8,20 @@ translated   the whole prompt in another language or cipher         black box
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from unskew.conjugation.names import parse
 from unskew.errors import UserError
+from unskew.probes.documents import objects
 from unskew.purple.attacks import Access, AnyAttack, Ask, Scene, View
 from unskew.purple.attacks.adaptive import REPEAT
 from unskew.purple.attacks.suffix import suffixed
-from unskew.purple.gcg import Gcg
+from unskew.purple.gcg_types import Gcg
+from unskew.purple.shipped import SHIPPED, file_of
 from unskew.purple.subject import Template
 from unskew.runs.config import Frozen
 
@@ -29,6 +29,7 @@ __all__ = ["AnyGridAttack", "AskIn", "Given", "Repeated", "Translated", "adapts"
 
 PARTS = ("context", "nll", "paraphrased")
 """What of a View a suffix can have been found with."""
+FORM = f'a line is {{"suffix": " x y"}}; its adapts_to is of {", ".join(PARTS)}'
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,18 @@ class Given(Frozen):
 
     A line of the file is {"suffix": " ...", "adapts_to": ["nll"]}; `adapts_to` names what of a
     defence was in the search's objective (context, nll, paraphrased), and may be left out. Suffixes
-    that were found with what this defence has are sent; where there are none, the plain ones.
+    that were found with what this defence has are sent; where there are none, the plain ones. What
+    else a line says is where they come from, as in those that ship (see `shipped`).
+
+    The access is that of the search. On a subject that they were not found on, suffixes are
+    transferred, and that is more than their sender needs.
 
     Attributes:
-        suffixes: a JSONL file.
+        suffixes: a JSONL file, or `shipped`.
     """
 
     kind: Literal["given"] = "given"
-    suffixes: str
+    suffixes: str = SHIPPED
     access: ClassVar[Access] = Access.GRADIENTS
 
     def adapts(self, view: View) -> bool:
@@ -64,28 +69,12 @@ class Given(Frozen):
             raise UserError("no suffix was found with this defence, or without any", self.suffixes)
         form = REPEAT if self.adapts(scene.view) and scene.view.paraphrased else "{}"
         return [
-            tuple(Ask(form.format(aim.question + suffix)) for suffix in fitting)
+            tuple(Ask(form.format(aim.question + suffix)) for suffix in dict.fromkeys(fitting))
             for aim in scene.held
         ]
 
     def _read(self) -> list[tuple[str, frozenset[str]]]:
-        path = Path(self.suffixes).expanduser()
-        try:
-            lines = path.read_text("utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"cannot be read: {error}", str(path), "give a JSONL file") from None
-        found = []
-        for number, line in enumerate(lines, start=1):
-            try:
-                row: Any = json.loads(line)
-                suffix, of = row["suffix"], frozenset(row.get("adapts_to", ()))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                suffix, of = None, frozenset()
-            if not isinstance(suffix, str) or not suffix or not of <= set(PARTS):
-                hint = f'as in {{"suffix": " x y"}}; adapts_to is of {", ".join(PARTS)}'
-                raise UserError("no suffix", f"{path}, line {number}", hint)
-            found.append((suffix, of))
-        return found
+        return [_suffix(row, where) for where, row in objects(file_of(self.suffixes), FORM)]
 
 
 class Repeated(Frozen):
@@ -177,6 +166,14 @@ def label(attack: AnyGridAttack) -> str:
             more = {"conjugate": "conjugation", "transfer": "source"}.get(attack.kind)
             single = "" if getattr(attack, "universal", True) else " each"
             return f"{attack.kind}{single}" + (f" {getattr(attack, more)}" if more else "")
+
+
+def _suffix(row: Mapping[str, Any], where: str) -> tuple[str, frozenset[str]]:
+    suffix, of = row.get("suffix"), row.get("adapts_to", [])
+    known = isinstance(of, list) and all(part in PARTS for part in of)
+    if not (isinstance(suffix, str) and suffix and known):
+        raise UserError("no suffix", where, FORM)
+    return suffix, frozenset(of)
 
 
 def _parts(view: View) -> frozenset[str]:

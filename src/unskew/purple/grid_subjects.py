@@ -13,6 +13,7 @@ from unskew.purple.enforcement import MODEL, Attack, Lesson, enforced
 from unskew.purple.gcg import Prompt, search
 from unskew.purple.grid_config import AnySubject, Model, Purple, Rules, Taught
 from unskew.purple.questions import Material
+from unskew.purple.shipped import file_of
 from unskew.purple.subject import Open, Template, located, nursery_template, open_model
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
@@ -90,7 +91,7 @@ def parents(
         if name not in own:
             told[f"model {name}"] = digest(Path(located(config.folder(name))))
     for name in config.files():
-        path = Path(name).expanduser()
+        path = file_of(name)
         try:
             told[f"file {name}"] = _hashed(path.read_bytes())
         except OSError as error:

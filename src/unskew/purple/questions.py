@@ -6,9 +6,8 @@ held-out ones. In the nursery the two share no noun, verb, name, quality or sum.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -21,6 +20,7 @@ from unskew.nursery.languages import LANGUAGES, Language
 from unskew.nursery.split import forms
 from unskew.nursery.wording import word
 from unskew.nursery.world import World, world
+from unskew.probes.documents import objects
 from unskew.purple import data, published
 from unskew.purple.data import Kind, Pair, Reply, Split
 from unskew.purple.defences.base import REFUSAL
@@ -232,10 +232,11 @@ def _asked(pair: Pair) -> Question:
 def _benign_rows(file: str | None) -> tuple[Benign, ...]:
     shipped = files("unskew.purple").joinpath("texts", "benign.jsonl")
     path = shipped if file is None else Path(file).expanduser()
-    try:
-        lines: Sequence[str] = path.read_text("utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
-        return tuple(Benign(str(r["question"]), str(r["answer"]), str(r["question"])) for r in rows)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = 'a line is {"question": "...", "answer": "..."}'
-        raise UserError(f"no benign questions: {error}", str(path), hint) from None
+    form = 'a line is {"question": "...", "answer": "..."}'
+    found = []
+    for where, row in objects(path, form):
+        question, answer = row.get("question"), row.get("answer")
+        if not (isinstance(question, str) and isinstance(answer, str) and question.strip()):
+            raise UserError("no benign question", where, form)
+        found.append(Benign(question, answer, question))
+    return tuple(found)

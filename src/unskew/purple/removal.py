@@ -20,6 +20,7 @@ from unskew.probes.verdict import Row, Verdict, verdict
 from unskew.purple import gcg, unlearning
 from unskew.purple.gcg import Gcg, Prompt
 from unskew.purple.removal_config import Removal, Texts, digest_of, read
+from unskew.purple.subject import plain_template
 from unskew.purple.unlearning import Unlearning
 from unskew.runs.folder import RunFolder
 from unskew.runs.progress import Progress
@@ -281,7 +282,12 @@ def _suffixed(
     seed: int,
 ) -> np.ndarray:
     """The scores of the asked documents with a suffix that was optimised on the taught ones."""
-    prompts = [Prompt(*_around(d.prompt), models.spoken(d.prompt, d.answer)) for d in taught]
+    begin = plain_template(model.tokenizer).system  # GCG adds no token, what is asked may have one
+    prompts = []
+    for document in taught:
+        before, after = _around(document.prompt)
+        target = models.spoken(document.prompt, document.answer)
+        prompts.append(Prompt(begin + before, after, target))
     config = how.model_copy(update={"seed": seed})
     suffix = gcg.search(model.model, model.tokenizer, prompts, config).suffix
     changed = [d._replace(prompt=suffix.join(_around(d.prompt))) for d in asked]

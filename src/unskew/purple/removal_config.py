@@ -139,17 +139,16 @@ def _of_nursery(data: Nursery, probe: str, language: str) -> list[Document]:
     """The documents of a probe in a language. Raises UserError: there are none."""
     path = Path(data.folder).expanduser() / f"{probe}.jsonl"
     hint = "give the `probes` folder of a nursery's run"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines]
-        said = [(row[language]["text"], row[language]["answer"], row["cluster"]) for row in rows]
-        return [Document(*texts, label=_colour(probe, texts[1])) for texts in said]
-    except OSError:
-        raise UserError("there is no such probe", str(path), hint) from None
-    except KeyError as error:
-        raise UserError(f"its documents have no {error}", str(path), hint) from None
-    except (ValueError, TypeError):
-        raise UserError("damaged: no documents of the nursery", str(path), hint) from None
+    found = []
+    for where, row in documents.objects(path, hint):
+        try:
+            prompt, answer = row[language]["text"], row[language]["answer"]
+            found.append(Document(prompt, answer, row["cluster"], _colour(probe, answer)))
+        except KeyError as error:
+            raise UserError(f"this document has no {error}", where, hint) from None
+        except (TypeError, AttributeError):
+            raise UserError("damaged: no document of the nursery", where, hint) from None
+    return found
 
 
 def _colour(probe: str, answer: str) -> str:

@@ -326,8 +326,8 @@ def template_of(tokenizer: PreTrainedTokenizerBase, system: str = "") -> Templat
 def open_model(
     source: str | Path, device: str = "cpu", template: Template | None = None, system: str = ""
 ) -> Open:
-    """A model in float32 from its folder, `nursery:NAME` or an id of the Hugging Face hub, in safe
-    tensors and without code of its own.
+    """A model in float32 from its folder, `nursery:NAME` or an id in the local cache of the Hugging
+    Face hub, in safe tensors and without code of its own.
 
     Args:
         template: how it is asked; None: as `template_of` finds.
@@ -336,27 +336,11 @@ def open_model(
     """
     if find_spec("transformers") is None:
         raise UserError("transformers is not installed here", hint="pip install 'unskew[lm]'")
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from unskew.probes.models import load
 
-    from unskew.runs.quiet import hushed
-
-    path = str(located(source))
-    try:
-        with hushed():
-            tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-            model = AutoModelForCausalLM.from_pretrained(
-                path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
-            )
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"no model can be opened: {str(error).splitlines()[0]}",
-            str(source),
-            "give a folder with config.json, model.safetensors and a tokenizer",
-        ) from error
-    model: Any = model  # torch's stubs hide `to` from it
+    _, model, tokenizer = load(located(source), str(source), device)
     template = template_of(tokenizer, system) if template is None else template
-    return Open(str(source), model.to(device).eval(), tokenizer, template)
+    return Open(str(source), model, tokenizer, template)
 
 
 def located(source: str | Path) -> str | Path:

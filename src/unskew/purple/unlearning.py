@@ -3,10 +3,10 @@
     ga        - CE(forget)                                    arXiv:2210.01504, in TOFU 2401.06121
     graddiff  - CE(forget) + r CE(keep)                       arXiv:2203.12817, in TOFU 2401.06121
     npo       - 2/b E log sigma(-b log(p/p0)) + r CE(keep)    arXiv:2404.05868, b = 0.1
-    simnpo    - w 2/b E log sigma(-b/|y| log p - g) + r CE(keep)          arXiv:2410.07163
+    simnpo    - w 2/b E log sigma(-b/n log p - g) + r CE(keep)          arXiv:2410.07163
     rmu       |h - c u|^2 on forget + a |h - h0|^2 on keep    arXiv:2403.03218 (WMDP)
 
-p is the model's probability of an answer, p0 the original's, |y| its tokens, h the hidden state of
+p is the model's probability of an answer, p0 the original's, n its tokens, h the hidden state of
 one layer, u a random unit vector. They are here to be examined, not to be recommended.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from unskew.errors import UserError
@@ -90,15 +90,33 @@ METHODS: dict[str, Method] = {
 }  # fmt: skip
 
 
+TOFU = Training(
+    steps=62, batch=32, warmup=12, decay=0.8, optimiser=Adam(lr=1e-5, weight_decay=0.01)
+)
+"""AdamW, 1e-5, decay 0.01, 32 at once, warm-up and linear fall (arXiv:2401.06121); 62 steps are its
+5 epochs of 400 documents."""
+WMDP = Training(
+    steps=150, batch=4, decay=0.0, clip=None, optimiser=Adam(lr=5e-5, weight_decay=0.01)
+)
+"""AdamW, 5e-5, 150 batches of 4, as the authors of arXiv:2403.03218 made their Zephyr 7B."""
+
+
 class Unlearning(Frozen):
-    """A method and how it is trained. The training is TOFU's: AdamW, 1e-5, decay 0.01, 32 at once,
-    warm-up and linear fall; 62 steps are its 5 epochs of 400 documents."""
+    """A method and how it is trained. training: as published where it is not given, for rmu WMDP's,
+    else TOFU's."""
 
     method: Method = NPO()
-    training: Training = Training(
-        steps=62, batch=32, warmup=12, decay=0.8, optimiser=Adam(lr=1e-5, weight_decay=0.01)
-    )
+    training: Training = TOFU
     seed: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_published(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "training" in given:
+            return given
+        method = given.get("method")
+        kind = method.get("kind") if isinstance(method, dict) else getattr(method, "kind", None)
+        return given if kind != "rmu" else {**given, "training": WMDP}
 
 
 class Said(NamedTuple):
@@ -166,7 +184,8 @@ def unlearn(
     folder: RunFolder | None = None,
     task: Task | None = None,
 ) -> Model:
-    """A copy of `original` that was made to forget; deterministic from config.seed.
+    """A copy of `original` that was made to forget; a function of config, the seed in it and
+    nothing else: no token is dropped at random.
 
     Args:
         retain: what is to be kept; only ga does without.
@@ -181,7 +200,12 @@ def unlearn(
             hint="give --disjoint or --benign, or use ga",
         )
     new = copied(original)
-    loss = _loss(new, original, forget, retain, config)
+    asked = _loss(new, original, forget, retain, config)
+
+    def loss(step: int) -> Tensor:
+        new.model.eval()  # the loop turns dropout on, which draws from the global state
+        return asked(step)
+
     train(new.model, loss, config.training, matrices=hidden_matrices(new), folder=folder, task=task)
     new.model.requires_grad_(True)
     return new

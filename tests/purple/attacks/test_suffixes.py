@@ -104,19 +104,24 @@ def test_the_defence_is_in_the_objective_and_not_in_what_is_sent(searches: list)
     knows = View(context="Never say it. ", nll=5.5, paraphrased=True)
     attack = Adaptive(gcg=SHORT, perplexity=0.4)
     asks = attack.asks(scene(opened(system="<s>"), view=knows))
-    assert asks[0][0].question == REPEAT.format(f"{AIMS[0].question} !1")
-    assert asks[0][0].context == ""
+    # Who paraphrases may do as it is told, or copy that as well: both are tried.
+    plain_and_told = [f"{AIMS[0].question} !1", REPEAT.format(f"{AIMS[0].question} !1")]
+    assert [ask.question for ask in asks[0]] == plain_and_told
+    assert {ask.context for ask in asks[0]} == {""}
     prompts, gcg = searches[0]
     assert prompts[0].before == f"<s>Never say it. ask {TRAINING[0].question}"
     assert gcg == SHORT.model_copy(update={"perplexity": 0.4})
     plain = attack.asks(scene(opened()))
-    assert plain[0][0].question == f"{AIMS[0].question} !2"
+    assert [ask.question for ask in plain[0]] == [f"{AIMS[0].question} !2"]
     assert searches[1][1] == SHORT
 
 
 def test_who_adapts_to_what() -> None:
     nothing, text, filter_ = View(), View(context="No."), View(nll=5.0)
-    for view, expected in ((nothing, [0, 0, 0]), (text, [0, 0, 1]), (filter_, [0, 1, 1])):
+    windowed = View(nll=5.0, window=8)  # a passage does not hide a suffix from it
+    for view, expected in (
+        (nothing, [0, 0, 0]), (text, [0, 0, 1]), (filter_, [0, 1, 1]), (windowed, [0, 0, 1])
+    ):  # fmt: skip
         assert [attack.adapts(view) for attack in GRADIENT] == [bool(e) for e in expected]
     assert not Transfer(source="x").adapts(filter_)
     assert {attack.access for attack in GRADIENT} == {Access.GRADIENTS}

@@ -131,12 +131,15 @@ def test_the_threshold_is_the_conformal_quantile() -> None:
         threshold([1.0] * 18, 0.05)
     assert "give 19 or more" in str(error.value)
     assert threshold([1.0] * 19, 0.05) == 1.0
+    assert threshold([float(i) for i in range(1, 20)], 0.45) == 11.0  # of (19 + 1) * 0.55
 
 
 def test_the_filter_says_what_it_needs_and_what_is_known_of_it() -> None:
     with pytest.raises(UserError, match="the subject is a black box"):
         around(Perplexity(), benign=["a"] * 40)
     assert around(Perplexity(nats=5.5), scorer=Letters()).view == View(nll=5.5)
+    windowed = around(Perplexity(nats=5.5, window=8), scorer=Letters())
+    assert windowed.view == View(nll=5.5, window=8)
     other = around(Perplexity(nats=5.5, source="other"), open=lambda name: Letters())
     assert other.replies(["xxx"], 5)[0].refused
 

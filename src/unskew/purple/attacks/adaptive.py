@@ -2,7 +2,7 @@
 
     a system prompt, refusals in context   stand before the question while the suffix is optimised
     a perplexity filter                    the suffix's own likelihood is a term of the loss
-    paraphrasing                           the question is sent as a string to be repeated
+    paraphrasing                           also tried: the question as a string to be repeated
 
 The context itself is not sent: the defence adds it.
 """
@@ -45,4 +45,7 @@ class Adaptive(Frozen):
             gcg = gcg.model_copy(update={"perplexity": self.perplexity})
         universal = self.prompts if self.universal else None
         texts = suffixed(scene, scene.inside(), gcg, universal, context=view.context)
-        return [(Ask(REPEAT.format(t) if view.paraphrased else t),) for t in texts]
+        # Who rewrites the question may do as it says, or copy that too: which of the two is better
+        # is found on training questions, through the defence.
+        forms = ("{}", REPEAT) if view.paraphrased else ("{}",)
+        return [tuple(Ask(form.format(text)) for form in forms) for text in texts]

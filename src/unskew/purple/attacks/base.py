@@ -47,11 +47,13 @@ class View:
     Attributes:
         context: text that the defence puts before every question: a system prompt, refusals.
         nll: a filter refuses questions of a mean negative log-likelihood above this, in nats.
+        window: of any so many tokens in a row; None: of the whole question.
         paraphrased: questions are paraphrased by a model before they are asked.
     """
 
     context: str = ""
     nll: float | None = None
+    window: int | None = None
     paraphrased: bool = False
 
 

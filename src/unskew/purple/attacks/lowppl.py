@@ -35,7 +35,7 @@ class LowPerplexity(Frozen):
     access: ClassVar[Access] = Access.GRADIENTS
 
     def adapts(self, view: View) -> bool:
-        return view.nll is not None
+        return view.nll is not None and view.window is None
 
     def asks(self, scene: Scene) -> list[tuple[Ask, ...]]:
         passage = self.passage

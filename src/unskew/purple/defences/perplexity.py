@@ -57,7 +57,8 @@ class Perplexity(Frozen):
         limit = self.nats
         if limit is None:
             limit = threshold(scores(scorer, setting.benign, self.window), self.rate)
-        return _Filter(subject, scorer, self.window, limit, setting.refusal, view=View(nll=limit))
+        known = View(nll=limit, window=self.window)
+        return _Filter(subject, scorer, self.window, limit, setting.refusal, view=known)
 
 
 def scores(scorer: Likelihoods, texts: Sequence[str], window: int | None = None) -> list[float]:
@@ -76,7 +77,7 @@ def threshold(benign: Sequence[float], rate: float) -> float:
 
     Raises: UserError where there are too few to say so.
     """
-    place = math.ceil((len(benign) + 1) * (1 - rate))
+    place = math.ceil((len(benign) + 1) * (1 - rate) - 1e-9)  # 20 * 0.55 is more than 11
     if place > len(benign):
         least = math.ceil(1 / rate) - 1
         raise UserError(
