@@ -4,8 +4,9 @@
 
 About 45 minutes on two idle cores: a minute each for the Bayes predictors and the audit, three for
 GCG, seconds for the guard, then `--budget` seconds, of which three quarters go to the time to Bayes
-and the rest to steps per second. One thread for the Bayes predictors, the audit, GCG, the guard and
-the small networks of the time to Bayes, all cores for steps per second. GCG's peer is downloaded.
+and the rest to steps per second and to stacks of models, half each. One thread for the Bayes
+predictors, the audit, GCG, the guard and the small networks of the time to Bayes, all cores for
+steps per second and stacks. GCG's peer is downloaded.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from shutil import which
 
 import torch
 
-from benchmarks import audit, bayes, gcg, guard, time_to_bayes, training
+from benchmarks import audit, bayes, gcg, guard, stacked, time_to_bayes, training
 from benchmarks.table import Line, keep, show
 
 
@@ -57,13 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             row
             for name, size in training.SIZES.items()
             for row in training.compare(
-                name, size, compiled=compiled, budget=0.25 * options.budget / len(training.SIZES)
+                name, size, compiled=compiled, budget=0.125 * options.budget / len(training.SIZES)
             )
         ]
+        stacks = stacked.compare_all(budget=0.125 * options.budget)
     finally:
         torch.set_num_threads(cores)
     lines = [*bayes_lines(predictors), *audit.lines(audits), *gcg.lines(searches)]
     lines += [*guard.lines(guards), *time_to_bayes.lines(races), *training.lines(steps)]
+    lines += stacked.lines(stacks)
     print(show(lines))
     if options.out:
         keep(predictors, options.out / "bayes.parquet")
@@ -72,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         keep(guards, options.out / "guard.parquet")
         keep(races, options.out / "time_to_bayes.parquet")
         keep(steps, options.out / "training.parquet")
+        keep(stacks, options.out / "stacked.parquet")
 
 
 if __name__ == "__main__":

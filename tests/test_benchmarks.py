@@ -148,6 +148,28 @@ def test_the_target_is_every_exemplar_count(benchmark):
         assert (worst > 1.1, where) == (True, k)
 
 
+def test_a_stack_trains_the_same_models(
+    benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    stacks, training = benchmark("stacked"), benchmark("training")
+    monkeypatch.setattr(stacks, "SIZES", {"tiny": tiny_size(training)})
+    out = tmp_path / "stacked.parquet"
+    small = ["--sizes", "tiny", "--models", "3", "--turns", "1", "--threads", "1"]
+    stacks.main([*small, "--time", "cpu", "--out", str(out)])
+    table = pd.read_parquet(out)
+    assert list(table["contender"]) == [stacks.STACK, stacks.ALONE]
+    assert list(table["models"]) == [3, 3]
+    assert (table["apart"] < 1e-4).all()
+    assert (table["models_per_minute"] > 0).all()
+    assert table["speedup"][1] == 1
+    assert stacks.STACK in capsys.readouterr().out
+    # another model's data in one place: the losses tell
+    inner = stacks.stacked_loss
+    monkeypatch.setattr(stacks, "stacked_loss", lambda p, *rest: inner([p[0], *p[:-1]], *rest))
+    with pytest.raises(AssertionError, match="differ by"):
+        stacks.compare("tiny", tiny_size(training), 3, turns=1, matmul=8)
+
+
 def test_all_in_one_table(
     benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -162,6 +184,9 @@ def test_all_in_one_table(
     gcg = benchmark("gcg")
     searches = [gcg.Row(c, 0, 1, 1, 1, 1.0, 1.0, 2.0, 1.0) for c in (gcg.OURS, gcg.NANO)]
     monkeypatch.setattr(gcg, "compare", lambda: searches)
+    stacks = benchmark("stacked")
+    rows = stacks.compare("tiny", tiny_size(training), 2, turns=1, matmul=64)
+    monkeypatch.setattr(stacks, "compare_all", lambda budget: rows)
     race, compare = races.compare, training.compare
     monkeypatch.setattr(
         races, "compare", lambda budget: race(tiny_setting(races, 1e9), budget, (1e-3,))
@@ -175,7 +200,7 @@ def test_all_in_one_table(
     everything.main(["--budget", "60", "--out", str(tmp_path)])
     assert torch.get_num_threads() == threads
     printed = capsys.readouterr().out
-    for name in ("bayes", "time_to_bayes", "training"):
+    for name in ("bayes", "time_to_bayes", "training", "stacked"):
         for contender in pd.read_parquet(tmp_path / f"{name}.parquet")["contender"]:
             assert contender in printed
 

@@ -77,6 +77,24 @@ def test_a_sweep_from_nothing_to_its_tables(capsys: Captured) -> None:
     assert "the median of 2 finished" in out
 
 
+def test_cells_of_one_shape_are_trained_as_one(capsys: Captured) -> None:
+    """The same runs as one by one, one of them diverged; another shape is left to run alone."""
+    grid = [*GRID, "training.batch=8,4"]
+    assert main(["sweep", "tiny.yaml", *grid, "--stack", "8"]) == 0
+    out, err = capsys.readouterr()
+    assert "8 cells: 4 done, 4 diverged\n" in out
+    assert err.count("4 models at once") >= 2
+    cells = table("cells")
+    assert (cells["seconds"] > 0).all()
+    for id in cells["run"].dropna():
+        assert RunFolder.read(Path("runs") / id).extra["together"] == 4
+    assert main(["sweep", "tiny.yaml", *grid, "--runs", "alone"]) == 0
+    other = pd.read_parquet(next(Path("alone").glob("sweep-*/tables/cells.parquet")))
+    assert list(cells["run"].isna()) == list(other["run"].isna())
+    assert list(cells["run"].dropna()) == list(other["run"].dropna())
+    assert list(cells["message"].dropna()) == list(other["message"].dropna())
+
+
 def test_a_cell_is_what_run_runs(capsys: Captured) -> None:
     assert main(["run", "tiny.yaml", "seed=1", "training.optimiser.lr=1e-3"]) == 0
     capsys.readouterr()
@@ -104,6 +122,8 @@ def test_a_failed_cell_is_told_by_the_exit_code(
         (["seed=0..1", "--jobs", "0"], "at least one cell must run"),
         (["seed=0..1", "--threads", "0"], "threads: should be greater than"),
         (["seed=0..1", "threads=1,2", "--threads", "1"], "threads: this key is set twice"),
+        (["seed=0..1", "--stack", "1"], "a stack has two models or more"),
+        (["seed=0..1", "--stack", "4", "--jobs", "2"], "trained in this process alone"),
         (["seed=0..1", "--gpus", "1.5"], "a share of a GPU, or whole ones"),
         (["seed"], "an axis is written key=values"),
     ],
@@ -142,6 +162,23 @@ def test_ctrl_c_and_the_same_command_continue(tmp_path: Path) -> None:
     assert list(table("cells")["state"]) == ["to do", "to do"]
     assert len(list((tmp_path / "runs").glob("*/checkpoint.safetensors"))) == 1
     assert main(["sweep", "long.yaml", "seed=0..1"]) == 0
+    assert list(table("cells")["state"]) == ["done", "done"]
+
+
+def test_ctrl_c_in_a_stack_and_the_same_command_continue(tmp_path: Path) -> None:
+    (tmp_path / "long.yaml").write_text(LONG.replace("steps: 800", "steps: 500"))
+    command = [sys.executable, "-m", "unskew", "sweep", "long.yaml", "seed=0..1", "--stack", "2"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until_training(process, tmp_path / "runs")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=100)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert list(table("cells")["state"]) == ["to do", "to do"]
+    assert len(list((tmp_path / "runs").glob("*/checkpoint.safetensors"))) == 2
+    assert main(["sweep", "long.yaml", "seed=0..1", "--stack", "2"]) == 0
     assert list(table("cells")["state"]) == ["done", "done"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,16 +13,20 @@ from cyclopts import Parameter
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from unskew.nursery.config import Family, Pretrain, Tune
     from unskew.regression.config import Experiment
     from unskew.runs.axes import Grid
     from unskew.runs.folder import RunFolder
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store
-    from unskew.runs.sweep import Plan, Runner
+    from unskew.runs.sweep import Ahead, Plan, Runner
 
 OK, FAILED = 0, 1
-USAGE = "Usage: unskew sweep PRESET [key=values ...] [--jobs N] [--dry-run] [--runs DIR]"
+USAGE = (
+    "Usage: unskew sweep PRESET [key=values ...] [--jobs N] [--stack N] [--dry-run] [--runs DIR]"
+)
 EXAMPLES = """
 Values: alpha=0.2,0.5,0.8 is a list, seed=0..4 a range with both ends. Every combination is a cell.
 A value that is itself a list takes two pairs of brackets: evaluation.gammas=[[1, 2]].
@@ -30,6 +35,7 @@ RAY_ADDRESS=host:port runs the cells on that Ray cluster.
 Examples:
   unskew sweep demo alpha=0.2,0.5,0.8 evaluation.seed=0..4
   unskew sweep demo finetuning.optimiser.lr=1e-4,3e-4,1e-3 --jobs 4
+  unskew sweep tiny.yaml seed=0..15 --stack 16
   unskew sweep nursery-tiny base.seed=0..2 --dry-run
 """
 
@@ -42,6 +48,10 @@ def sweep(
     *axes: Annotated[str, Parameter(help="settings and the values they take, as key=values")],
     jobs: Annotated[
         int | None, Parameter(help="cells at the same time, each a process; 1 by default")
+    ] = None,
+    stack: Annotated[
+        int | None,
+        Parameter(help="train up to this many models of one shape as one, before the cells run"),
     ] = None,
     dry_run: Annotated[
         bool, Parameter(negative="", help="print what would be run; run nothing")
@@ -65,6 +75,7 @@ def sweep(
         raise UserError("a share of a GPU, or whole ones", f"--gpus {gpus:g}", "as in: --gpus 0.25")
     if address is not None:
         cluster.check(address, os.environ)
+    _check_stack(stack, jobs, address)
     beside = address is not None or (jobs or 1) > 1
     if threads is None and beside:
         threads = 1
@@ -75,7 +86,7 @@ def sweep(
     from unskew.runs.identity import run_id
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store, shorten
-    from unskew.runs.sweep import Sweep, in_process, plan, recorded, run, summary
+    from unskew.runs.sweep import Sweep, in_process, plan, recorded, run, stacked, summary
 
     root = runs.resolve()
     store, config = Store(root), Sweep.of(cells)
@@ -94,6 +105,8 @@ def sweep(
                 runner: Runner
                 if not beside or not planned.to_do:
                     runner = in_process(execute, root, progress.say)
+                    if stack is not None:
+                        runner = stacked(_ahead(store, progress, stack), runner)
                 else:
                     if address is not None:
                         ray.enter_context(cluster.connected(address))
@@ -113,6 +126,33 @@ def sweep(
         print("the same command tries the failed cells again")
         return FAILED
     return OK
+
+
+def _check_stack(stack: int | None, jobs: int | None, address: str | None) -> None:
+    if stack is None:
+        return
+    if stack < 2:
+        raise UserError("a stack has two models or more", f"--stack {stack}")
+    if address is not None or (jobs or 1) > 1:
+        other = f"--jobs {jobs}" if address is None else f"RAY_ADDRESS={address}"
+        hint = "give one of them: --stack where models are very small, --jobs elsewhere"
+        raise UserError("a stack is trained in this process alone", f"--stack with {other}", hint)
+
+
+def _ahead(
+    store: Store, progress: Progress, most: int
+) -> Callable[[Sequence[BaseModel]], Sequence[Ahead]]:
+    """Trains what cells of the regression laboratory need, in stacks; nothing for the others."""
+    from unskew.nursery.config import Family
+    from unskew.regression.stacking import train_ahead
+    from unskew.runs.sweep import Ahead
+
+    def train(configs: Sequence[Any]) -> Sequence[Ahead]:
+        ours = [config for config in configs if not isinstance(config, Family)]
+        done = iter(train_ahead(ours, store, progress, most))
+        return [Ahead() if isinstance(config, Family) else next(done) for config in configs]
+
+    return train
 
 
 def _address() -> str | None:

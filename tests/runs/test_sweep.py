@@ -20,7 +20,17 @@ from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
-from unskew.runs.sweep import Outcome, Runner, Sweep, attempt, in_process, plan, run
+from unskew.runs.sweep import (
+    Ahead,
+    Outcome,
+    Runner,
+    Sweep,
+    attempt,
+    in_process,
+    plan,
+    run,
+    stacked,
+)
 
 SCHEMA: TypeAdapter[Any] = TypeAdapter(AnyToy)
 
@@ -336,6 +346,28 @@ def test_a_damaged_table_of_cells_is_named(preset: str, tmp_path: Path) -> None:
         swept.plan()
 
 
+def test_trained_ahead_cells_are_charged_and_what_diverged_there_is_not_run(
+    preset: str, tmp_path: Path
+) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=1..3")
+    asked: list[Sequence[Any]] = []
+
+    def train(configs: Sequence[Any]) -> list[Ahead]:
+        asked.append(configs)
+        diverged = UserError("training diverged: the loss is nan at step 7", repr(configs[1]))
+        return [Ahead(1000.0), Ahead(2000.0, diverged), Ahead()]
+
+    outcomes = swept.run(stacked(train, swept.runner))
+    assert asked == [[cell.config for cell in swept.grid.cells]]
+    assert [one.state for one in outcomes.values()] == ["done", "diverged", "done"]
+    assert outcomes[2].message == "training diverged: the loss is nan at step 7"
+    assert swept.ran == [1, 3]
+    seconds = list(swept.table("cells")["seconds"])
+    assert 1000 < seconds[0] < 1500
+    assert seconds[1] == 2000
+    assert 0 <= seconds[2] < 500
+
+
 # --- how long it may take -------------------------------------------------------------------------
 
 
@@ -358,5 +390,15 @@ def test_time_is_estimated_from_finished_runs_that_differ_in_the_axes_only(
 def test_a_run_of_several_sessions_says_nothing_of_its_time(preset: str, tmp_path: Path) -> None:
     swept = Swept(preset, tmp_path / "runs", "steps=1,2")
     RunFolder.open(swept.root, swept.grid.cells[0].config).close()  # an earlier session
+    swept.run()
+    assert swept.plan().basis == 1
+
+
+def test_a_run_whose_model_was_trained_with_others_says_nothing_of_its_time(
+    preset: str, tmp_path: Path
+) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=1,2")
+    with swept.store.open(swept.grid.cells[0].config) as folder:
+        folder.finish({"together": 8})
     swept.run()
     assert swept.plan().basis == 1

@@ -59,13 +59,24 @@ def squared_error(
 
     def loss(step: int) -> Tensor:
         x, y, *_ = prompts.batch(step, batch, device=device)
-        offset = 0
-        if offsets:
-            word = hashlib.sha256(f"offset/{prompts.seed}/{prompts.stream}/{step}".encode())
-            offset = int.from_bytes(word.digest()[:8], "big") % (offsets + 1)
-        return (model(x, y, offset) - y).square().mean()
+        return (model(x, y, first_position(prompts, step, offsets)) - y).square().mean()
 
     return loss
+
+
+def first_position(prompts: PromptStream, step: int, offsets: int | None) -> int:
+    """The first position of a step's prompts, from 0..offsets: a function of stream and step."""
+    if not offsets:
+        return 0
+    word = hashlib.sha256(f"offset/{prompts.seed}/{prompts.stream}/{step}".encode())
+    return int.from_bytes(word.digest()[:8], "big") % (offsets + 1)
+
+
+def spare_positions(model: Transformer) -> int | None:
+    """How far random-offset training may move a prompt; None for other kinds of positions."""
+    if model.config.positions != "learned-random-offset":
+        return None
+    return model.capacity - model.trained_length
 
 
 def pretrain(
@@ -81,14 +92,9 @@ def pretrain(
         watch, watch_at: what of the model to log, and after which steps (0: before training).
     """
     model = build(config)
-    spare = (
-        model.capacity - model.trained_length
-        if config.model.positions == "learned-random-offset"
-        else None
-    )
-    loss = squared_error(
-        model, stream(config, "train", config.seed), config.training.batch, spare, config.device
-    )
+    prompts = stream(config, "train", config.seed)
+    spare = spare_positions(model)
+    loss = squared_error(model, prompts, config.training.batch, spare, config.device)
     train(
         model,
         loss,

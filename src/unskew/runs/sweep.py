@@ -15,8 +15,8 @@ cell that was stopped continues from its checkpoint. The sweep is a run too, `ru
 Gathered tables begin with `sweep.cell` and a column `axis.<key>` for each axis. The manifest is
 written when every cell is done or diverged; a cell that failed is tried again by the same command.
 
-A runner decides only where and in what order cells run. One that trains cells of the same shape
-together as a batch needs nothing else: a list of cells in, (cell, outcome) pairs out.
+A runner decides only where and in what order cells run. `stacked` is one that first has models of
+one shape trained together, and then hands the cells, which find them, to another.
 """
 
 import time
@@ -142,6 +142,38 @@ def in_process(execute: Execute, root: Path, say: Callable[[str], None]) -> Runn
             else:
                 refused = 0
                 yield cell, outcome
+
+    return run
+
+
+class Ahead(NamedTuple):
+    """What was trained for a cell before it ran: the seconds of it, and why a training diverged."""
+
+    seconds: float = 0.0
+    error: UserError | None = None
+
+
+def stacked(train: Callable[[Sequence[BaseModel]], Sequence[Ahead]], then: Runner) -> Runner:
+    """A runner that has `train` train for all configurations at once, before `then` runs the cells.
+
+    A cell whose training diverged there is not run: it would diverge again. The others find what
+    was trained, and are charged the time of it.
+    """
+
+    def run(cells: Sequence[Cell]) -> Generator[tuple[Cell, Outcome]]:
+        done = train([cell.config for cell in cells])
+        ahead = {cell.number: one for cell, one in zip(cells, done, strict=True)}
+        left = []
+        for cell in cells:
+            seconds, error = ahead[cell.number]
+            if error is None:
+                left.append(cell)
+            else:
+                yield cell, _of_error(error)._replace(seconds=seconds)
+        with closing(then(left)) as running:
+            for cell, outcome in running:
+                own = outcome.seconds or 0.0
+                yield cell, outcome._replace(seconds=own + ahead[cell.number].seconds)
 
     return run
 

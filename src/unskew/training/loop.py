@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -53,24 +53,17 @@ def train(
     """
     opts = optim.build(config.optimiser, model, matrices)
     window = torch.zeros(WINDOW, device=next(model.parameters()).device)
-    start, first = _resume(folder, model, opts, window)
+    course = Course(config, folder)
+    start, saved = course.resume()
+    if saved:
+        window.copy_(saved["window"])
+        optim.load_state_tensors(saved, model, opts)
     if task is not None and start:
         task.resume(start)
     if config.compile:
         model.compile(dynamic=False)  # in place: `loss` calls the model, names stay as they are
-    autocast = (
-        torch.autocast(window.device.type, torch.bfloat16)
-        if config.precision == "bfloat16"
-        else nullcontext()
-    )
     parameters = [p for p in model.parameters() if p.requires_grad]
     saved_at = time.monotonic()
-
-    def save(step: int) -> None:
-        if folder is not None:
-            meta = {"step": str(step), "first": "" if first is None else repr(first)}
-            flat = optim.state_tensors(model, opts) | {"window": window}
-            folder.write_tensors(CHECKPOINT, flat, meta)
 
     def look(step: int) -> None:
         if watch is not None and folder is not None and step in watch_at:
@@ -81,11 +74,11 @@ def train(
     model.train()
     if start == 0:
         look(0)
-    with _held_interrupt() as interrupted:
+    with held_interrupt() as interrupted:
         for step in range(start, config.steps):
             factor = optim.learning_rate_factor(step, config.steps, config.warmup, config.decay)
             optim.set_learning_rate(opts, factor)
-            with autocast:
+            with autocast(config, window.device):
                 value = loss(step)
             value.backward()
             if config.clip is not None:
@@ -96,47 +89,84 @@ def train(
             window[step % WINDOW] = value.detach()
 
             done = step + 1
-            full = done % WINDOW == 0 or done == config.steps
             due = time.monotonic() - saved_at > checkpoint_seconds
             stop = interrupted.is_set()
-            if full or due or stop:
-                # The growth of the loss is judged on whole windows only: when a checkpoint is due
-                # hangs on the clock, and no result may.
-                reference = first if full else None
-                mean = _guard(window, step - step % WINDOW, done, reference, config)
-                if full:
-                    first = mean if first is None else first
-                    if folder is not None:
-                        folder.log({"step": done, "loss": mean, "lr_factor": factor})
+            if due or stop or course.window_ends(done):
+                course.judge(window, done, factor)
             if task is not None:
                 task.advance(1)
             look(done)
             if due or stop:
-                save(done)
+                course.save(done, optim.state_tensors(model, opts) | {"window": window})
                 saved_at = time.monotonic()
             if stop:
                 raise KeyboardInterrupt
     model.eval()
 
 
-def _resume(
-    folder: RunFolder | None,
-    model: nn.Module,
-    opts: list[torch.optim.Optimizer],
-    window: Tensor,
-) -> tuple[int, float | None]:
-    """Load the checkpoint in `folder`, if any, in place: (steps done, loss of the first window)."""
-    if folder is None:
-        return 0, None
-    if not folder.has_tensors(CHECKPOINT):
-        folder.truncate_log(-1)
-        return 0, None
-    tensors, meta = folder.read_tensors(CHECKPOINT)
-    window.copy_(tensors["window"])
-    optim.load_state_tensors(tensors, model, opts)
-    step = int(meta["step"])
-    folder.truncate_log(step)
-    return step, float(meta["first"]) if meta["first"] else None
+def autocast(config: Training, device: torch.device) -> AbstractContextManager[object]:
+    """The context of the forward pass that the training's precision asks for."""
+    if config.precision == "bfloat16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
+
+
+class Course:
+    """The course of one training: whether it still learns, its log and its checkpoints.
+
+    The loop has one; of models that train as one (`stacked`) each has its own, so that a training
+    that began in either way goes on in the other.
+    """
+
+    def __init__(self, config: Training, folder: RunFolder | None) -> None:
+        self.config, self.folder = config, folder
+        self.first: float | None = None  # mean loss of the first window
+
+    def resume(self) -> tuple[int, dict[str, Tensor]]:
+        """Steps done and the tensors that `save` was given; (0, {}) where nothing was saved. The
+        log is cut where the checkpoint was written."""
+        if self.folder is None:
+            return 0, {}
+        if not self.folder.has_tensors(CHECKPOINT):
+            self.folder.truncate_log(-1)
+            return 0, {}
+        tensors, meta = self.folder.read_tensors(CHECKPOINT)
+        step = int(meta["step"])
+        self.folder.truncate_log(step)
+        self.first = float(meta["first"]) if meta["first"] else None
+        return step, tensors
+
+    def save(self, step: int, state: Mapping[str, Tensor]) -> None:
+        """Write a checkpoint: the weights, the optimisers' state and the window of losses."""
+        if self.folder is not None:
+            meta = {"step": str(step), "first": "" if self.first is None else repr(self.first)}
+            self.folder.write_tensors(CHECKPOINT, state, meta)
+
+    def window_ends(self, done: int) -> bool:
+        """Whether the loss is judged and logged after `done` steps."""
+        return done % WINDOW == 0 or done == self.config.steps
+
+    def judge(self, window: Tensor, done: int, factor: float) -> None:
+        """Look at the losses since the last full window, and log their mean where one ends.
+
+        The growth of the loss is judged on whole windows only: when a checkpoint is due hangs on
+        the clock, and no result may.
+
+        Args:
+            window: (WINDOW,) the loss of step s at s % WINDOW.
+            factor: share of the full learning rate in the last step.
+
+        Raises: UserError naming the first step whose loss is not finite, or the window in which it
+            outgrew the limit.
+        """
+        full = self.window_ends(done)
+        mean = _guard(
+            window, (done - 1) // WINDOW * WINDOW, done, self.first if full else None, self.config
+        )
+        if full:
+            self.first = mean if self.first is None else self.first
+            if self.folder is not None:
+                self.folder.log({"step": done, "loss": mean, "lr_factor": factor})
 
 
 def _guard(window: Tensor, lowest: int, done: int, first: float | None, config: Training) -> float:
@@ -162,7 +192,7 @@ def _guard(window: Tensor, lowest: int, done: int, first: float | None, config: 
 
 
 @contextmanager
-def _held_interrupt() -> Iterator[threading.Event]:
+def held_interrupt() -> Iterator[threading.Event]:
     """Turn Ctrl-C into an event for the block; a second Ctrl-C interrupts at once. Outside the main
     thread signals cannot be caught, and the event is never set."""
     event = threading.Event()

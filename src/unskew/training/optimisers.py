@@ -6,10 +6,14 @@ of the update are pushed towards 1 by a quintic Newton-Schulz iteration. Ours di
 all matrices of one shape into one batched product, and parameters may have leading axes (..., m, n)
 whose entries are separate matrices, so that stacked query/key/value weights, or a stack of whole
 models, need no special case.
+
+Models trained as one (`stacked`) have parameters (M, ...) and, model by model, a learning rate, a
+weight decay and a step count: tensors (M,) where one model has a number.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +56,7 @@ class MuonMatrices(torch.optim.Optimizer):
         for p in params:
             if p.ndim < 2:
                 raise ValueError(f"Muon works on matrices; got a parameter of shape {(*p.shape,)}")
-        super().__init__(params, {"lr": config.lr})
+        super().__init__(params, {"lr": config.lr, "weight_decay": config.weight_decay})
         self.config, self.dtype = config, dtype
         shapes: dict[tuple[int, int], list[Tensor]] = {}
         for p in params:
@@ -81,12 +85,63 @@ class MuonMatrices(torch.optim.Optimizer):
                 dtype = torch.float64
             stack = torch.cat([u.flatten(0, -3) if u.ndim > 2 else u[None] for u in wide]).to(dtype)
             steps = orthogonalise(stack, config.iterations).split(sizes)
-            if config.weight_decay:
-                torch._foreach_mul_(params, 1 - group["lr"] * config.weight_decay)
+            _decay(params, group)
             for p, u in zip(params, steps, strict=True):
                 rows, columns = p.shape[-2:]
                 u = (u.mT if rows > columns else u).reshape(p.shape).to(p.dtype)
-                p.add_(u, alpha=-group["lr"] * math.sqrt(max(1.0, rows / columns)))
+                rate = group["lr"] * math.sqrt(max(1.0, rows / columns))
+                if isinstance(rate, Tensor):
+                    p.sub_(u.mul_(of_each(rate, p)))
+                else:
+                    p.add_(u, alpha=-rate)
+
+
+class AdamOfMany(torch.optim.Optimizer):
+    """AdamW for parameters (M, ...) of M models, as `torch.optim.AdamW` would step each alone.
+
+    The state has torch's names, a model's part of it being entry m: `step` (M,), `exp_avg` and
+    `exp_avg_sq` (M, ...). Learning rate and weight decay are tensors (M,).
+    """
+
+    def __init__(
+        self, params: Iterable[nn.Parameter], config: Adam, lr: Tensor, weight_decay: Tensor
+    ) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+        self.config, self.eps = config, 1e-8
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        group = self.param_groups[0]
+        beta1, beta2 = self.config.beta1, self.config.beta2
+        params = [p for p in group["params"] if p.grad is not None]
+        _decay(params, group)
+        for p in params:
+            state = self.state[p]
+            if not state:
+                state["step"] = torch.zeros(len(p), device=p.device)
+                state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(p), torch.zeros_like(p)
+            state["step"] += 1
+            count = state["step"].double()
+            state["exp_avg"].lerp_(p.grad, 1 - beta1)
+            state["exp_avg_sq"].mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
+            spread = (state["exp_avg_sq"] / of_each(1 - beta2**count, p)).sqrt_().add_(self.eps)
+            rate = of_each(group["lr"] / (1 - beta1**count), p)
+            p.sub_((state["exp_avg"] / spread).mul_(rate))
+
+
+def of_each(values: Tensor, p: Tensor) -> Tensor:
+    """`values` (M,) as a factor of `p` (M, ...), in its dtype."""
+    return values.to(p.dtype).view(-1, *[1] * (p.ndim - 1))
+
+
+def _decay(params: list[Tensor], group: Mapping[str, Any]) -> None:
+    """Decoupled weight decay: p <- (1 - lr * weight_decay) p."""
+    rate, decay = group["lr"], group["weight_decay"]
+    if isinstance(decay, Tensor):
+        for p in params:
+            p.mul_(of_each(1 - rate * decay, p))
+    elif decay:
+        torch._foreach_mul_(params, 1 - rate * decay)
 
 
 def build(
@@ -112,6 +167,50 @@ def build(
             return [*both, adam(rest, config.other)] if rest else both
 
 
+def build_of_many(
+    configs: Sequence[Optimiser], stack: nn.Module, matrices: Iterable[nn.Parameter]
+) -> list[torch.optim.Optimizer]:
+    """The optimisers of `stack`, whose parameters (M, ...) are M models', `configs` theirs.
+
+    Raises: ValueError where the models' optimisers differ in more than `lr` and `weight_decay`.
+    """
+    if any(shared(config) != shared(configs[0]) for config in configs):
+        raise ValueError("models of one stack may differ in lr and weight_decay only")
+    device = next(stack.parameters()).device
+
+    def each(parts: Sequence[Adam | Muon], name: str) -> Tensor:
+        values = [getattr(part, name) for part in parts]
+        return torch.tensor(values, dtype=torch.float64, device=device)
+
+    def adam(params: list[nn.Parameter], parts: Sequence[Adam]) -> torch.optim.Optimizer:
+        return AdamOfMany(params, parts[0], each(parts, "lr"), each(parts, "weight_decay"))
+
+    everything = list(stack.parameters())
+    muons = [config for config in configs if isinstance(config, Muon)]
+    if not muons:
+        return [adam(everything, [config for config in configs if isinstance(config, Adam)])]
+    hidden = list(matrices)
+    ids = {id(p) for p in hidden}
+    rest = [p for p in everything if id(p) not in ids]
+    found: list[torch.optim.Optimizer] = []
+    if hidden:
+        muon = MuonMatrices(hidden, muons[0])
+        muon.param_groups[0].update(lr=each(muons, "lr"), weight_decay=each(muons, "weight_decay"))
+        found.append(muon)
+    return [*found, adam(rest, [muon.other for muon in muons])] if rest else found
+
+
+def shared(config: Optimiser) -> Optimiser:
+    """What must agree between the optimisers of models that train as one: all but learning rates
+    and weight decays, which are set to one value here."""
+    same = {"lr": 1.0, "weight_decay": 0.0}
+    match config:
+        case Adam():
+            return config.model_copy(update=same)
+        case Muon(other=other):
+            return config.model_copy(update={**same, "other": other.model_copy(update=same)})
+
+
 def learning_rate_factor(step: int, steps: int, warmup: int, decay: float) -> float:
     """Share of the full learning rate at `step` (0-based): linear rise over `warmup` steps, flat,
     linear fall over the last `decay` share of `steps`, reaching 0 one step after the last."""
@@ -121,8 +220,9 @@ def learning_rate_factor(step: int, steps: int, warmup: int, decay: float) -> fl
     return rise * fall
 
 
-def set_learning_rate(optimisers: list[torch.optim.Optimizer], factor: float) -> None:
-    """Scale every group's learning rate relative to the one it was built with."""
+def set_learning_rate(optimisers: list[torch.optim.Optimizer], factor: float | Tensor) -> None:
+    """Scale every group's learning rate relative to the one it was built with; `factor` is (M,)
+    for the optimisers of M models."""
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group.setdefault("full_lr", group["lr"])

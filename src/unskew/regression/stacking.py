@@ -1,0 +1,334 @@
+"""Trainings of one shape, trained as one: what a sweep does ahead of its cells with `--stack`.
+
+    train_ahead(configs)   the trainings that the configurations need, in stacks of one shape
+    predictions(stack)     the forward pass of M transformers: `transformer`, in batched products
+
+Pretrainings go first, then plain fine-tunings of models that are there. Each becomes the run that
+it would have become alone, in its own folder: the same id, weights equal within rounding, and
+either way continues what the other began. What cannot be stacked is left to whoever runs the
+configurations next: a shape that occurs once, a protected fine-tuning, `training.compile`, a run
+that another process writes.
+
+The forward pass is written out, as torch.func's vmap of the model's own costs 15 to 40 % more on a
+CPU (it has no rule for fused attention, and copies where a batched product would not).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unskew.errors import UserError
+from unskew.regression import fit
+from unskew.regression.config import Experiment, Finetune, Plain, Pretrain, Watched
+from unskew.regression.prompts import PromptStream
+from unskew.regression.study import WEIGHTS, needs
+from unskew.regression.transformer import Block, Transformer, rms_norm, rotate, tokens
+from unskew.runs.folder import RunFolder
+from unskew.runs.identity import canonical, run_id
+from unskew.runs.progress import Progress
+from unskew.runs.store import Store
+from unskew.runs.sweep import Ahead
+from unskew.training.config import Training
+from unskew.training.machine import prepare
+from unskew.training.stacked import Member, StackedLoss, shared, train_stacked
+
+Trained = Pretrain | Watched | Finetune
+
+
+def train_ahead(
+    configs: Sequence[Experiment], store: Store, progress: Progress, most: int
+) -> list[Ahead]:
+    """Train what the configurations need, at most `most` models of one shape at once.
+
+    Returns: for each configuration what was done for it. A model that several need is counted with
+        the first of them; each model's time is its share of the stack's.
+
+    Raises: KeyboardInterrupt: interrupted, everything saved; the same call continues.
+    """
+    seconds: dict[str, float] = {}
+    errors: dict[str, UserError] = {}
+    wanted = [_pretrainings(config) for config in configs]
+    tuned = [_fine_tunings(config) for config in configs]
+    for round_ in (wanted, tuned):
+        for group in _groups([one for ones in round_ for one in ones], store, most):
+            _train(group, store, progress, seconds, errors)
+    found = []
+    for first, then in zip(wanted, tuned, strict=True):
+        ids = [_key(one) for one in (*first, *then)]
+        error = next((errors[id] for id in ids if id in errors), None)
+        found.append(Ahead(sum(seconds.pop(id, 0.0) for id in ids), error))
+    return found
+
+
+def _pretrainings(config: Experiment) -> list[Pretrain | Watched]:
+    if isinstance(config, Pretrain | Watched):
+        return [config]
+    return list(needs(config).values())
+
+
+def _fine_tunings(config: Experiment) -> list[Finetune]:
+    return [config] if isinstance(config, Finetune) else []
+
+
+def _key(config: Trained) -> str:
+    """What names a training here: the id that it would have without parents."""
+    return run_id(config)
+
+
+def _base(config: Trained) -> Pretrain:
+    """Where a training's model and prompts are described."""
+    match config:
+        case Pretrain():
+            return config
+        case Watched(pretrain=base) | Finetune(base=base):
+            return base
+
+
+def _training(config: Trained) -> Training:
+    return config.training if isinstance(config, Finetune) else _base(config).training
+
+
+def _parents(config: Trained, store: Store) -> dict[str, str] | None:
+    """Role -> SHA-256 of the weights that a training starts from; None where they are not there."""
+    found = {role: store.find(run_id(parent)) for role, parent in needs(config).items()}
+    hashes = {role: run.sha256(WEIGHTS) for role, run in found.items() if run is not None}
+    return hashes if len(hashes) == len(found) else None
+
+
+def _groups(configs: Iterable[Trained], store: Store, most: int) -> list[list[Trained]]:
+    """The trainings that are not done, in groups of 2..most that can be one stack."""
+    shapes: dict[str, list[Trained]] = {}
+    for config in {_key(config): config for config in configs}.values():
+        if _to_do(config, store):
+            shapes.setdefault(_shape(config), []).append(config)
+    found = []
+    for alike in shapes.values():
+        stacks = -(-len(alike) // most)
+        found += [alike[at::stacks] for at in range(stacks)]
+    return [group for group in found if len(group) > 1]
+
+
+def _to_do(config: Trained, store: Store) -> bool:
+    if isinstance(config, Finetune) and not isinstance(config.protection, Plain):
+        return False
+    if _training(config).compile:
+        return False
+    try:
+        parents = _parents(config, store)
+        return parents is not None and store.find(run_id(config, parents)) is None
+    except UserError:  # damaged: whoever runs it says so
+        return False
+
+
+def _shape(config: Trained) -> str:
+    """What must agree between trainings of one stack, as text."""
+    base = _base(config)
+    return canonical(
+        {
+            "kind": config.kind,
+            "model": base.model.model_dump(mode="json"),
+            "d": base.d,
+            "exemplars": base.exemplars,
+            "training": shared(_training(config)).model_dump(mode="json"),
+            "device": base.device,
+            "threads": config.threads,
+        }
+    )
+
+
+class _Part(NamedTuple):
+    """A training's place in a stack: its model, its prompts, and what is measured on the way."""
+
+    config: Trained
+    model: Transformer
+    prompts: PromptStream
+    watch: Callable[[], Mapping[str, object]] | None
+    watch_at: Sequence[int]
+
+
+def _part(config: Trained, store: Store) -> _Part:
+    base = _base(config)
+    model = fit.build(base)
+    prompts = fit.stream(base, "train", base.seed)
+    match config:
+        case Pretrain():
+            return _Part(config, model, prompts, None, ())
+        case Watched():
+            from unskew.regression.experiments.diversity import measure, yardstick
+
+            by = yardstick(config)
+            return _Part(config, model, prompts, lambda: measure(model, by), config.watch)
+        case Finetune():
+            from unskew.regression.finetune import measure as risks
+            from unskew.regression.finetune import trajectory_cases
+
+            parent = store.find(run_id(base))
+            if parent is None:
+                raise UserError("the base model's run is gone", run_id(base))
+            model.load_state_dict(parent.read_tensors(fit.MODEL)[0])
+            tuned = base.model_copy(update={"prior": config.prior})
+            prompts = fit.stream(tuned, "finetune", config.seed)
+            cases = trajectory_cases(config)
+            ends = (0, config.training.steps)
+            looks = (*ends, *config.trajectory)
+            return _Part(config, model, prompts, lambda: risks(model, cases), looks)
+
+
+def _train(
+    group: Sequence[Trained],
+    store: Store,
+    progress: Progress,
+    seconds: dict[str, float],
+    errors: dict[str, UserError],
+) -> None:
+    """Train the group, each into its run; note the time of each, and why it ended if it diverged.
+
+    What cannot be opened (another process writes it, it is damaged) is left out.
+    """
+    begun = time.monotonic()
+    prepare(_base(group[0]))
+    with ExitStack() as locks:
+        parts, folders = [], []
+        for config in group:
+            try:
+                folder = locks.enter_context(store.open(config, _parents(config, store)))
+                if folder.finished:
+                    continue
+                parts.append(_part(config, store))
+                folders.append(folder)
+            except UserError:
+                continue
+        if not parts:
+            return
+        members = [
+            _member(part, folder, len(parts)) for part, folder in zip(parts, folders, strict=True)
+        ]
+        one = parts[0]
+        pretraining = not isinstance(one.config, Finetune)
+        loss = stacked_loss(
+            [part.prompts for part in parts],
+            _training(one.config).batch,
+            fit.spare_positions(one.model) if pretraining else None,
+            _base(one.config).device,
+        )
+        steps = sum(member.config.steps for member in members)
+        with progress.task(f"{len(members)} models at once", steps) as task:
+            ends = train_stacked(members, loss, matrices=_hidden, task=task)
+    share = (time.monotonic() - begun) / len(parts)
+    for part, error in zip(parts, ends, strict=True):
+        seconds[_key(part.config)] = share
+        if error is not None:
+            errors[_key(part.config)] = error
+
+
+def _hidden(stack: nn.Module) -> list[nn.Parameter]:
+    assert isinstance(stack, Transformer)
+    return stack.matrices()
+
+
+def _member(part: _Part, folder: RunFolder, together: int) -> Member:
+    training, model = _training(part.config), part.model
+
+    def finish() -> None:
+        how = "fine-tuned" if isinstance(part.config, Finetune) else "trained"
+        folder.write_tensors(fit.MODEL, model.state_dict(), {"run": folder.id})
+        folder.remove_tensors("checkpoint")
+        folder.finish({"headline": f"{how} for {training.steps} steps", "together": together})
+
+    return Member(model, training, folder, part.watch, part.watch_at, finish)
+
+
+def stacked_loss(
+    streams: Sequence[PromptStream], batch: int, offsets: int | None, device: str
+) -> StackedLoss:
+    """`fit.squared_error` of every model of a stack, member m on its own prompts, `streams[m]`."""
+
+    def loss(stack: nn.Module, rows: Sequence[int], steps: Sequence[int]) -> Tensor:
+        assert isinstance(stack, Transformer)
+        which = [(streams[row], step) for row, step in zip(rows, steps, strict=True)]
+        drawn = [prompts.batch(step, batch, device=device) for prompts, step in which]
+        x, y = torch.stack([one.x for one in drawn]), torch.stack([one.y for one in drawn])
+        firsts = [fit.first_position(prompts, step, offsets) for prompts, step in which]
+        return (predictions(stack, x, y, firsts) - y).square().mean((1, 2))
+
+    return loss
+
+
+# The forward pass --------------------------------------------------------------------------------
+
+
+def predictions(
+    stack: Transformer, x: Tensor, y: Tensor, firsts: Sequence[int] | None = None
+) -> Tensor:
+    """What each model of a stack (parameters (M, ...), `training.stacked`) predicts.
+
+    Args:
+        x: inputs (M, B, P, d). y: labels (M, B, P). firsts: first position of each model's prompts.
+
+    Returns: (M, B, P), row m as `transformer.Transformer` of model m returns it for x[m], y[m].
+    """
+    config, (models, prompts) = stack.config, x.shape[:2]
+    laid = tokens(x, y, config.layout)
+    length = laid.shape[-2]
+    h = _linear(laid.flatten(1, 2), stack.read_in.weight, stack.read_in.bias)
+    if stack.positions is not None:
+        places = torch.arange(length, device=h.device).expand(models, length)
+        if firsts is not None and any(firsts):
+            places = places + torch.tensor(firsts, device=h.device)[:, None]
+        rows = torch.arange(models, device=h.device)[:, None]
+        h = (h.unflatten(1, (prompts, length)) + stack.positions[rows, places][:, None]).flatten(
+            1, 2
+        )
+    for block in stack.blocks:
+        assert isinstance(block, Block)
+        h = h + _attention(block, _norm(h, block.norm_attention if block.gpt2 else None), length)
+        h = h + _mlp(block, _norm(h, block.norm_mlp if block.gpt2 else None))
+    if config.layout == "interleaved":
+        h = h.unflatten(1, (prompts, length))[:, :, ::2].flatten(1, 2)
+    read = _linear(_norm(h, stack.norm), stack.read_out.weight, stack.read_out.bias)
+    return read.unflatten(1, (prompts, -1)).squeeze(-1)
+
+
+def _linear(h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """(M, T, in), (M, out, in), (M, out) -> (M, T, out)."""
+    if bias is None:
+        return torch.bmm(h, weight.mT)
+    return torch.baddbmm(bias[:, None], h, weight.mT)
+
+
+def _matrices(part: nn.Module, h: Tensor) -> Tensor:
+    """`transformer.Matrices` of each model: weights (M, count, out, in)."""
+    weight, bias = part.weight, part.bias
+    assert isinstance(weight, Tensor)
+    flat = bias.flatten(1) if isinstance(bias, Tensor) else None
+    return _linear(h, weight.flatten(1, 2), flat)
+
+
+def _norm(h: Tensor, norm: nn.Module | None) -> Tensor:
+    if not isinstance(norm, nn.LayerNorm):
+        return rms_norm(h)
+    plain = functional.layer_norm(h, h.shape[-1:], eps=norm.eps)
+    return plain * norm.weight[:, None] + norm.bias[:, None]
+
+
+def _attention(block: Block, h: Tensor, length: int) -> Tensor:
+    part = block.attention
+    models, width = len(h), h.shape[-1]
+    qkv = _matrices(part.qkv, h).view(-1, length, 3, part.heads, width // part.heads)
+    q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (M * B, heads, L, width per head)
+    if part.rotary:
+        q, k = rotate(q), rotate(k)
+    mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=length > 1)
+    return _matrices(part.out, mixed.transpose(1, 2).reshape(models, -1, width))
+
+
+def _mlp(block: Block, h: Tensor) -> Tensor:
+    if block.gpt2:
+        return _matrices(block.down, functional.gelu(_matrices(block.up, h), approximate="tanh"))
+    gate, value = _matrices(block.up, h).chunk(2, dim=-1)
+    return _matrices(block.down, functional.silu(gate) * value)
