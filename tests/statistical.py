@@ -41,6 +41,7 @@ NAMES = frozenset(
         "positions hold their level",
         "verdicts hold their level",
         "verdicts hold their level, in full",
+        "second witnesses hold their level",
         "hypotheses do not tell the label",
         "negation is balanced within each label",
         "documents come by their weights",

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pages
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "docs" / "RESULTS.md").read_text(encoding="utf-8")
 REFERENCE = ROOT / "results" / "demo"
 
 
@@ -61,7 +63,7 @@ def test_commands_resolve(command: str):
     ids=lambda v: v if isinstance(v, str) else "",
 )
 def test_sentences_are_the_tables(wanted: dict, sentence: str):
-    prose = " ".join(README.split())
+    prose = " ".join(RESULTS.split())
     assert sentence.format(number("task-inference", **wanted).estimate) in prose
 
 
@@ -79,6 +81,14 @@ def test_the_other_shares_numbers_are_its_tables():
         f"skew {skews[0]:.1f} to {skews[1]:.1f} nats"
     )
     assert said in " ".join(README.split())
+
+
+def test_the_tables_of_claims_are_what_the_results_say():
+    pages = runpy.run_path(str(ROOT / "tools" / "claims.py"))["pages"]()
+    assert set(pages) == {"README.md", "docs/RESULTS.md"}
+    for name, page in pages.items():
+        written = (ROOT / name).read_text(encoding="utf-8")
+        assert written == page, f"{name} is not up to date: python tools/claims.py"
 
 
 def number(table: str, run: Path = REFERENCE, **wanted: object) -> pd.Series:
@@ -123,8 +133,9 @@ def shown(row: pd.Series, scale: float = 1.0, digits: int = 0) -> tuple[str, str
 )
 def test_numbers_are_the_tables(table: str, wanted: dict, scale: float, digits: int):
     estimate, interval = shown(number(table, **wanted), scale, digits)
-    assert re.search(rf"{re.escape(estimate)}\D", README), estimate
-    assert interval in README, interval
+    said = f"{README} {RESULTS}"
+    assert re.search(rf"{re.escape(estimate)}\D", said), estimate
+    assert interval in said, interval
 
 
 def test_the_audit_says_what_the_readme_shows(tmp_path: Path):

@@ -39,7 +39,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, nargs="*", default=[])
-    parser.add_argument("--models", nargs="*", default=EVERYTHING, help="of each seed's family")
+    parser.add_argument(
+        "--models", nargs="*", default=EVERYTHING,
+        help="of each seed's family; oracle=0,1 is raised for these seeds alone",
+    )  # fmt: skip
     parser.add_argument("--ship", type=int, help="the seed whose models are to ship")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--threads", type=int, default=1)
@@ -50,7 +53,7 @@ def main() -> None:
     seeds: list[int] = arguments.seeds
     for seed in dict.fromkeys([*seeds, *shipped]):
         wanted = seed in seeds
-        models = [f"models=[{', '.join(arguments.models)}]"] if wanted else []
+        models = [f"models=[{', '.join(_of(seed, arguments.models))}]"] if wanted else []
         config = _config(seed, arguments.threads, [*arguments.changes, *models])
         with Progress() as progress:
             raised[seed] = family.execute(config, Store(arguments.runs), progress)
@@ -59,6 +62,12 @@ def main() -> None:
         report({seed: raised[seed] for seed in arguments.seeds}, arguments.runs)
     if arguments.ship is not None:
         ship(raised[arguments.ship])
+
+
+def _of(seed: int, models: list[str]) -> list[str]:
+    """The models that are raised for a seed."""
+    asked = [model.partition("=") for model in models]
+    return [name for name, _, seeds in asked if not seeds or str(seed) in seeds.split(",")]
 
 
 def _config(seed: int, threads: int, changes: list[str]) -> Family:

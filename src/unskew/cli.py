@@ -16,7 +16,16 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import unskew
-from unskew import cli_conjugate, cli_judge, cli_lm, cli_nursery, cli_purple, cli_removal, cli_sweep
+from unskew import (
+    cli_conjugate,
+    cli_judge,
+    cli_lm,
+    cli_nursery,
+    cli_paper,
+    cli_purple,
+    cli_removal,
+    cli_sweep,
+)
 from unskew.errors import UserError
 
 OK, USER_ERROR, DEFECT, INTERRUPTED = 0, 2, 70, 130
@@ -229,7 +238,8 @@ app.command(
 app.command(
     cli_removal.removal, sort_key=8, usage=cli_removal.USAGE, help_epilogue=cli_removal.EXAMPLES
 )
-app.command(cli_lm.paper)
+cli_paper.paper.command(cli_lm.paper_lm, name="lm", help_epilogue=cli_lm.LM_EXAMPLES)
+app.command(cli_paper.paper)
 app.command(cli_nursery.nursery)
 
 COMMANDS = (
@@ -273,7 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         resumed = (["demo"], ["run"], ["sweep"], ["audit"], ["judge"], ["purple"], ["removal"])
-        if given[:1] in resumed or given[:2] == ["nursery", "raise"]:
+        if given[:1] in resumed or given[:2] in (["nursery", "raise"], ["paper", "make"]):
             again = shlex.join(["unskew", *given])
             print(f"the same command continues where it stopped:\n  {again}", file=sys.stderr)
         return INTERRUPTED

@@ -1,10 +1,10 @@
-"""The commands about language models: `audit`, `tasks`, `paper`. Thin, as those of `cli`."""
+"""The commands about language models: `audit`, `tasks`, `paper lm`. Thin, as those of `cli`."""
 
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from unskew.errors import UserError
 
@@ -38,6 +38,7 @@ Examples:
   unskew audit ./base ./tuned
   unskew audit ./base ./tuned --tasks unskew_nli_en --conjugations en-fr
   unskew audit ./base ./tuned --fail-on not-recovered suppressed
+  unskew audit ./base ./tuned --probes relearn round --oracle ./never-taught
   unskew audit openai:a@http://localhost:8000/v1 openai:b@http://localhost:81/v1
   unskew audit --from-logs logs/base logs/tuned
 """
@@ -52,6 +53,17 @@ def audit(
     conjugations: Annotated[
         Words, Parameter(help="what is tried to bring abilities back; `unskew conjugate --list`")
     ] = (),
+    probes: Annotated[
+        Words,
+        Parameter(
+            help="second witnesses, which change the weights: relearn (teach a copy a few "
+            "examples), round (to 8 and 4 bits); for folders and ids of the hub"
+        ),
+    ] = (),
+    oracle: Annotated[
+        str | None,
+        Parameter(help="a model that was never taught the ability, to compare relearning with"),
+    ] = None,
     fail_on: Annotated[
         Words,
         Parameter(help="verdicts that end with exit code 1: not-recovered, suppressed, ..."),
@@ -100,11 +112,14 @@ def audit(
     """What fine-tuning did to a language model: per task retained, suppressed, not recovered."""
     failing = _failing(fail_on)
     from unskew.audit.api import DEFAULT_CONJUGATIONS, DEFAULT_TASKS
-    from unskew.audit.config import load
+    from unskew.audit.config import load, probed
 
+    witnesses = probed(_listed(probes), oracle)
     if from_logs is not None:
         if base or tuned:
             raise UserError("--from-logs asks no models", str(base), "leave BASE and TUNED out")
+        if witnesses:
+            raise UserError("--probes change the weights of models, and logs have none")
         from unskew.audit import logs
         from unskew.runs.store import Store
 
@@ -135,6 +150,7 @@ def audit(
         "limit": limit,
         "trust_code": trust_code,
         "threads": threads,
+        **witnesses,
         **({} if batch is None else {"batch": batch}),
         **({} if device is None else {"device": device}),
     }
@@ -164,21 +180,12 @@ def tasks() -> int:
     return 0
 
 
-paper = App(
-    name="paper",
-    sort_key=8,
-    help="The experiments of Kotha, Springer and Raghunathan (arXiv 2309.10105).",
-    help_format="plaintext",
-)
-
-
-@paper.command(
-    name="lm",
-    help_epilogue="""
+LM_EXAMPLES = """
 Example:
   unskew paper lm --pair llama2-codellama --device cuda
-""",
-)
+"""
+
+
 def paper_lm(
     *,
     pair: Annotated[str | None, Parameter(help="which pair of models; none lists them")] = None,

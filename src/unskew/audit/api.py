@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unskew.audit.config import Probes
 from unskew.audit.models import Local, Model, Scripted, Server
 from unskew.audit.rules import Rules
 from unskew.conjugation.base import Conjugation
@@ -91,6 +92,8 @@ def audit(
     metrics: Mapping[str, str] | None = None,
     metadata: Mapping[str, Any] | None = None,
     rules: Rules | None = None,
+    probes: Sequence[str] | Probes = (),
+    oracle: str | Path | Local | None = None,
     batch: int = 32,
     device: str = "cpu",
     runs: str | Path = "runs",
@@ -106,13 +109,15 @@ def audit(
         limit: documents per task.
         template: "none", "model" or the path of a Jinja file; one for both arms.
         rules: margin, floor, level and the like of the verdicts.
+        probes: second witnesses, "relearn" and "round", or their settings; for open weights.
+        oracle: a model that was never taught the ability: the control of relearning.
         batch, device: how models are run; they decide no number.
         runs: the folder that holds the runs.
         quiet: show no progress.
 
     Raises: UserError for mistakes: a model or task that is not there, arms that do not compare.
     """
-    from unskew.audit.config import load
+    from unskew.audit.config import check, load
     from unskew.audit.run import Pair, execute, referenced
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store
@@ -148,20 +153,33 @@ def audit(
             "rules": (rules or Rules()).model_dump(mode="json"),
             "batch": batch,
             "device": device,
+            **_witnesses(probes, oracle),
         },
         (),
     )
+    check(config)
     pair = None
     if there:
         if template != "none" and len(there) < 2:
             raise UserError("one chat template for both needs two models of one kind", "template")
         named = None if len(there) == 2 else referenced(config, tuple(set(given) - set(there)))
         pair = Pair(
-            {a: there[a].record if a in there else named.records[a] for a in given},  # type: ignore[union-attr]
+            {
+                **(named.records if named is not None else {}),
+                **{arm: model.record for arm, model in there.items()},
+            },
             lambda arm: there[arm] if arm in there else named.opened(arm),  # type: ignore[union-attr]
         )
     with Progress("quiet" if quiet else "auto") as progress:
         return AuditResult(execute(config, Store(Path(runs)), progress, pair, own))
+
+
+def _witnesses(probes: Sequence[str] | Probes, oracle: str | Path | Local | None) -> dict[str, Any]:
+    from unskew.audit.config import probed
+
+    if not isinstance(probes, Probes):
+        return probed([probes] if isinstance(probes, str) else probes, oracle and _plain(oracle))
+    return {"probes": probes.model_dump(mode="json"), "oracle": oracle and _plain(oracle)}
 
 
 def _plain(model: AnyModel) -> Any:

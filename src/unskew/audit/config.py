@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, field_validator
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from unskew.audit.models import Local, Scripted, Server, reference
 from unskew.audit.rules import Rules
@@ -19,6 +19,10 @@ from unskew.runs.mistakes import nearest
 CONTROLS = ("paraphrase", "wrapper", "unknown-cipher")
 """Always run: the same question in other words, with neutral text before it, in a cipher that no
 model knows. None of them should bring an ability back."""
+
+
+WITNESSES = ("relearn", "round")
+"""Second witnesses, by name."""
 
 
 class Given(Frozen):
@@ -72,7 +76,108 @@ class Audit(Frozen):
     @field_validator("base", "tuned", mode="before")
     @classmethod
     def _by_name(cls, value: Any) -> Any:
-        return reference(value).model_dump(mode="json") if isinstance(value, str) else value
+        return _named(value)
+
+
+class Probes(Frozen):
+    """Second witnesses: what is done to the weights, and how; see docs/VERDICTS.md.
+
+    Attributes:
+        bits: weights are rounded to so many. examples: a copy is fine-tuned on so many.
+        seeds: of the examples' draw and of the batches; a witness must say the same at each.
+        taught: share of the sources that may be taught, where a task has no training side.
+        epochs: how often each example is shown. batch: how many at once.
+        lr: of Adam; None: 2e-5 for 7 billion weights and, as the best one falls with the width of
+            a model (arXiv:2203.03466), in proportion to 1 / sqrt(weights).
+    """
+
+    bits: tuple[int, ...] = (8, 4)
+    examples: tuple[int, ...] = (4, 16, 64)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    taught: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    epochs: Annotated[int, Field(gt=0)] = 20
+    batch: Annotated[int, Field(gt=0)] = 8
+    lr: Annotated[float, Field(gt=0.0)] | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Probes:
+        if not self.bits and not self.examples:
+            raise ValueError("bits or examples must be given: there is no witness without")
+        if any(bits < 2 for bits in self.bits) or len(set(self.bits)) < len(self.bits):
+            raise ValueError("bits: each once; a sign and a size need 2 or more")
+        if min(self.examples, default=1) < 1 or sorted(set(self.examples)) != [*self.examples]:
+            raise ValueError("examples must rise, from 1 or more")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds must be given, each once")
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many witnesses there are for each task."""
+        return len(self.bits) + len(self.examples)
+
+
+class Probed(Audit):
+    """An audit with second witnesses, which look into the weights.
+
+    Attributes:
+        oracle: a model that was never taught the ability: the control of relearning.
+    """
+
+    probes: Probes
+    oracle: AnyModel | None = None
+
+    @field_validator("oracle", mode="before")
+    @classmethod
+    def _oracle_by_name(cls, value: Any) -> Any:
+        return _named(value)
+
+    @property
+    def opened(self) -> dict[str, AnyModel]:
+        """The models whose weights are changed, by their roles."""
+        found: dict[str, AnyModel] = {"tuned": self.tuned}
+        if self.probes.bits:
+            found["base"] = self.base
+        if self.oracle is not None:
+            found["oracle"] = self.oracle
+        return found
+
+
+def probed(names: Sequence[str], oracle: Any = None) -> dict[str, Any]:
+    """The settings of witnesses by name (`relearn`, `round`); nothing where none is named.
+
+    Raises: UserError for an unknown name, or an oracle that no witness asks.
+    """
+    for name in names:
+        if name not in WITNESSES:
+            raise UserError(
+                f"there is no probe {name!r}{nearest(name, WITNESSES)}",
+                where="--probes",
+                hint=f"probes: {', '.join(WITNESSES)}",
+            )
+    if oracle is not None and "relearn" not in names:
+        hint = "add --probes relearn, or leave --oracle out"
+        raise UserError("an oracle is the control of relearning, which is not asked for", hint=hint)
+    if not names:
+        return {}
+    left_out = {key: [] for key, name in (("bits", "round"), ("examples", "relearn"))
+                if name not in names}  # fmt: skip
+    return {"probes": left_out, "oracle": oracle}
+
+
+def check(config: Audit) -> None:
+    """Raises UserError where second witnesses are asked for and a model is not open to them."""
+    if not isinstance(config, Probed):
+        return
+    closed = {Server: "behind a server", Scripted: "scripted", Given: "given from Python"}
+    for role, model in config.opened.items():
+        if type(model) in closed:
+            raise UserError(
+                f"probes change a model's weights, and the {role} model is {closed[type(model)]}",
+                where=role,
+                hint="give a folder written by save_pretrained or an id of the hub, "
+                "or leave --probes out",
+            )
 
 
 class AuditLogs(Frozen):
@@ -92,10 +197,16 @@ def load(given: dict[str, Any], changes: Sequence[str], source: str = "this audi
     # Named models become groups first, so that a change may reach into them: base.dtype=bfloat16.
     models = {
         arm: reference(given[arm]).model_dump(mode="json")
-        for arm in ("base", "tuned")
+        for arm in ("base", "tuned", "oracle")
         if isinstance(given.get(arm), str)
     }
-    return runs_config.resolve(given | models, changes, TypeAdapter(Audit), source)
+    # A class of its own, so that audits without probes are the runs that they always were.
+    schema = TypeAdapter[Audit](Probed if "probes" in given else Audit)
+    return runs_config.resolve(given | models, changes, schema, source)
+
+
+def _named(value: Any) -> Any:
+    return reference(value).model_dump(mode="json") if isinstance(value, str) else value
 
 
 def pairs() -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ import itertools
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,19 +54,28 @@ REFUSED = -1e30
 OURS = "unskew_"
 """How the names of our own tasks begin."""
 
+UNASKED = Trace("", "", "", refused="not asked")
+"""Of a document that is not among those asked."""
+
 Key = tuple[str, int, int]  # task, doc_id, index of the request within the document
 
 
 class Conjugated(LM):
     """A model under a conjugation, as an LM of the harness.
 
+    Args:
+        only: the documents to ask about; the others are built as ever, so that exemplars are the
+            same, and their traces say that they were not asked. None: all.
+
     Attributes:
         traces: what happened to each request, by task, document and index.
     """
 
-    def __init__(self, model: Asker, conjugation: Conjugation) -> None:
+    def __init__(
+        self, model: Asker, conjugation: Conjugation, only: Collection[int] | None = None
+    ) -> None:
         super().__init__()
-        self.under = Under(model, conjugation)
+        self.under, self.only = Under(model, conjugation), only
         self.traces: dict[Key, Trace] = {}
         self._chats: dict[str, list[Message]] = {}
 
@@ -83,15 +92,15 @@ class Conjugated(LM):
         return f"unskew-{self.under.conjugation.name}"
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
-        arguments: list[Any] = [request.args for request in requests]
-        asked = [Question(self._prompt(text), *_generation(more)) for text, more in arguments]
+        arguments: list[Any] = [request.args for request in self._wanted(requests)]
+        asked = [Question(self.prompt(text), *_generation(more)) for text, more in arguments]
         return [trace.answer for trace in self._noted(requests, self.under.generate(asked))]
 
     def loglikelihood(
         self, requests: list[Instance], disable_tqdm: bool = True
     ) -> list[tuple[float, bool]]:
-        arguments: list[Any] = [request.args for request in requests]
-        pairs = [(self._prompt(context), continuation) for context, continuation in arguments]
+        arguments: list[Any] = [request.args for request in self._wanted(requests)]
+        pairs = [(self.prompt(context), continuation) for context, continuation in arguments]
         return [
             # The harness wants a number. It counts nowhere: the document's score is null.
             (trace.score.logprob, trace.score.greedy) if trace.score else (REFUSED, False)
@@ -105,13 +114,19 @@ class Conjugated(LM):
             hint="choose a task that generates or chooses",
         )
 
-    def _prompt(self, context: str) -> Prompt:
+    def prompt(self, context: str) -> Prompt:
+        """What the harness's text of a context stands for."""
         return self._chats.get(context, context)
 
+    def _wanted(self, requests: list[Instance]) -> list[Instance]:
+        return [r for r in requests if self.only is None or int(r.doc_id or 0) in self.only]
+
     def _noted(self, requests: list[Instance], traces: list[Trace]) -> list[Trace]:
-        for request, trace in zip(requests, traces, strict=True):
+        wanted = dict(zip(map(id, self._wanted(requests)), traces, strict=True))
+        found = [wanted.get(id(request), UNASKED) for request in requests]
+        for request, trace in zip(requests, found, strict=True):
             self.traces[str(request.task_name), int(request.doc_id or 0), request.idx] = trace
-        return traces
+        return found
 
 
 class Harnessed:
@@ -384,10 +399,15 @@ def evaluate(
     system: str | None = None,
     shots: int | None = None,
     seed: int = 1234,
+    documents: Sequence[int] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """The harness's samples by task: one dict per document (and filter).
 
     Exemplars are drawn from `seed` anew at each call, so all arms see the same ones.
+
+    Args:
+        documents: numbers of the only ones to build, where the others are too many (`limit` then
+            does not hold, and exemplars are others).
     """
     for loaded in tasks:
         task: Any = loaded.task
@@ -400,7 +420,8 @@ def evaluate(
         results: Any = evaluator.evaluate(
             lm,
             {"tasks": {loaded.name: loaded.task for loaded in tasks}, "groups": {}},
-            limit=limit,
+            limit=limit if documents is None else None,
+            samples=None if documents is None else {t.name: sorted(documents) for t in tasks},
             bootstrap_iters=0,
             log_samples=True,
             apply_chat_template=chat,

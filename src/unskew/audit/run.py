@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unskew.audit import folders, models, records
 from unskew.audit.asking import Asker
-from unskew.audit.config import Audit, Given
+from unskew.audit.config import Audit, Given, Probed, check
 from unskew.audit.rules import Rules
 from unskew.audit.summary import headline, summarise
+from unskew.audit.witnesses import Bench
 from unskew.conjugation.base import Composition, Conjugation, Identity
 from unskew.errors import UserError
 from unskew.runs.folder import RunFolder
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from unskew.audit.engine import Conjugated, Loaded
+    from unskew.audit.summary import Hear
 
 ARMS = ("base", "tuned")
 SHORTEST_WRAPPER = 20
@@ -39,7 +41,8 @@ TRANSLATION_BUDGET = 256
 
 
 class Pair(NamedTuple):
-    """The two models: how to open them, and what decides their answers."""
+    """The two models, and an oracle where there is one: how to open them, and what decides their
+    answers."""
 
     records: Mapping[str, Mapping[str, Any]]  # arm -> fingerprint
     opened: Callable[[str], models.Model]
@@ -63,6 +66,7 @@ def execute(
             compared, a run that is damaged or being written by another process.
     """
     require()
+    check(config)
     pair = pair or referenced(config)
     transforms = _Transforms(config, pair, own or {})
     tasks = _tasks(config)
@@ -75,6 +79,7 @@ def execute(
 def identify(config: Audit) -> str:
     """The id of the run that `execute` would make."""
     require()
+    check(config)
     pair = referenced(config)
     return run_id(config, _parents(config, pair, _Transforms(config, pair), _tasks(config)))
 
@@ -127,9 +132,13 @@ def referenced(config: Audit, arms: Sequence[str] = ARMS) -> Pair:
         if isinstance(reference, Given):
             raise UserError("this model was given from Python and cannot be opened again", arm)
         found[arm] = reference
+    if isinstance(config, Probed) and isinstance(config.oracle, models.Local):
+        found["oracle"] = config.oracle
     template = None
-    if len(found) == len(ARMS):
+    if found.keys() >= set(ARMS):
         template = models.common_template(found["base"], found["tuned"], config.template)
+    if found.keys() >= {"base", "oracle"}:
+        models.common_template(found["base"], found["oracle"], config.template)
     records = {
         # Naming an id of the hub is asking for the network, unless an offline mode is on.
         arm: {**models.fingerprint(reference, network=True), "template": template}
@@ -192,7 +201,11 @@ def _audit(
         progress.say(f"{name} refuses every document of {task}: it says nothing there")
     chances = {task.name: task.chance or 0.0 for task in tasks}
     beginnings = [task.name for task in tasks if task.beginning]
-    finish(folder, table, config.rules, chances, beginnings=beginnings)
+    hear = None
+    if isinstance(config, Probed):
+        askers.clear()
+        hear = Bench(config, folder, pair.opened, tasks, table, progress).hear
+    finish(folder, table, config.rules, chances, beginnings=beginnings, hear=hear)
 
 
 def _refused(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -259,10 +272,11 @@ def finish(
     chances: Mapping[str, float],
     apart: bool = False,
     beginnings: Collection[str] = (),
+    hear: Hear | None = None,
 ) -> None:
     """Check the pairing (`apart`: see `records.paired`), write all tables and the manifest."""
     records.paired(table, apart)
-    summary = summarise(table, rules, chances, beginnings)
+    summary = summarise(table, rules, chances, beginnings, hear)
     folder.write_table("records", table)
     for name, one in summary.items():
         folder.write_table(name, one)

@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unskew.audit.contrasts import Arms, Contrast
 from unskew.audit.finding import Finding, judge
-from unskew.audit.records import CONTROL, IDENTITY, PLAIN
+from unskew.audit.records import CONTROL, IDENTITY, PLAIN, table
 from unskew.audit.rules import Rules
+from unskew.audit.testimony import adjusted, second
 from unskew.audit.verdict import Verdict, settle
 from unskew.conjugation.roundtrip import chrf_of
 from unskew.report import audit_rows
@@ -25,6 +26,10 @@ from unskew.statistics.clustered import share_interval
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from unskew.audit.witnesses import Heard
+
+    Hear = Callable[[Mapping[str, Verdict], Mapping[str, Finding]], Heard]
 
 ARMS = {
     "task": "str", "arm": "str", "conjugation": "str", "role": "str", "metric": "str",
@@ -45,7 +50,15 @@ VERDICTS = {
     "task": "str", "verdict": "str", "conjugation": "str", "words": "str", "reason": "str",
     "n": "Int64", "clusters": "Int64", "n_needed": "Int64", "p": "float64",
     "p_adjusted": "float64", "detectable": "float64", "margin": "float64", "floor": "float64",
-    "level": "float64", "chance": "float64", "chosen": "str",
+    "level": "float64", "chance": "float64", "chosen": "str", "witness": "str", "control": "str",
+    "witness_score": "float64",
+}  # fmt: skip
+WITNESSES = {
+    "task": "str", "witness": "str", "seed": "Int64", "against": "str", "base": "float64",
+    "tuned": "float64", "after": "float64", "before": "float64", "control": "float64",
+    "estimate": "float64", "low": "float64", "p": "float64", "p_adjusted": "float64",
+    "n": "Int64", "clusters": "Int64", "needs": "Int64", "most": "Int64", "learnt": "float64",
+    "control_learnt": "float64", "note": "str",
 }  # fmt: skip
 
 
@@ -54,6 +67,7 @@ def summarise(
     rules: Rules,
     chances: Mapping[str, float],
     beginnings: Collection[str] = (),
+    hear: Hear | None = None,
 ) -> dict[str, pd.DataFrame]:
     """The tables {arms, contrasts, transforms, verdicts} of paired records.
 
@@ -62,6 +76,7 @@ def summarise(
         chances: the score of guessing, by task.
         beginnings: tasks that judge the beginning of an answer only, so that one whose end is cut
             was judged whole.
+        hear: hears second witnesses; there are then the tables {witnesses, witness_records}, too.
 
     Raises: UserError where a task has no scores to compare.
     """
@@ -71,6 +86,9 @@ def summarise(
         for name, task in by_task.items()
     }
     verdicts = settle(findings, rules)
+    heard = hear(verdicts, findings) if hear is not None else None
+    if heard is not None:
+        verdicts = second(verdicts, findings, heard.pooled(), rules, heard.witnesses)
     rows = {
         "arms": [row for task in by_task.values() for row in _arm_rows(task, rules)],
         "contrasts": [
@@ -89,7 +107,11 @@ def summarise(
     columns = {
         "arms": ARMS, "contrasts": CONTRASTS, "transforms": TRANSFORMS, "verdicts": VERDICTS
     }  # fmt: skip
-    return {name: typed(rows[name], columns[name]) for name in rows}
+    found = {name: typed(rows[name], columns[name]) for name in rows}
+    if heard is not None:
+        found["witnesses"] = typed(_witness_rows(list(verdicts), heard), WITNESSES)
+        found["witness_records"] = table(heard.rows)
+    return found
 
 
 def headline(tables: Mapping[str, pd.DataFrame]) -> str:
@@ -221,6 +243,16 @@ def _chrf(admitted: pd.DataFrame, plain: pd.Series) -> float | None:
 def _verdict_row(name: str, verdict: Verdict, finding: Finding) -> dict[str, Any]:
     row = {"task": name, **verdict._asdict(), "chosen": json.dumps(list(finding.chosen))}
     return {key: None if _nan(value) else value for key, value in row.items()}
+
+
+def _witness_rows(tasks: Sequence[str], heard: Heard) -> Iterator[dict[str, Any]]:
+    holm = adjusted(tasks, heard.pooled(), heard.witnesses)
+    for task, said in heard.statements.items():
+        ps = iter(holm[task])
+        for one in said:
+            row = {**one._asdict(), "task": task, "witness": one.witness.name}
+            row["p_adjusted"] = next(ps) if one.seed is None else None
+            yield {key: None if _nan(value) else value for key, value in row.items()}
 
 
 def _most_chosen(finding: Finding) -> str | None:

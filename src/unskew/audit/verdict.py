@@ -39,7 +39,9 @@ class Verdict(NamedTuple):
     n_needed: documents that would decide with the power of the rules if the estimates were true,
     None where decided, or where more of the same would not decide. p, p_adjusted: of the verdict,
     None where inconclusive. detectable: the smallest drop that so many documents show to be above
-    the margin, None where there is none.
+    the margin, None where there is none. witness, control, witness_score: what was done to the
+    weights, what is said of its control, and the tuned model's score then, where a second witness
+    decided (see testimony.py).
     """
 
     verdict: Kind | Literal["inconclusive"]
@@ -56,6 +58,9 @@ class Verdict(NamedTuple):
     floor: float
     level: float
     chance: float
+    witness: str | None = None
+    control: str | None = None
+    witness_score: float | None = None
 
 
 def settle(findings: Mapping[str, Finding], rules: Rules) -> dict[str, Verdict]:
@@ -196,18 +201,18 @@ def _words(
 ) -> str:
     drop = finding.contrast(PLAIN, "drop")
     way = "fell" if drop.estimate >= 0.0 else "rose"
-    fell = f"The score {way} by {_points(abs(drop.estimate))} points"
+    fell = f"The score {way} by {points(abs(drop.estimate))} points"
     match kind:
         case "retained":
-            words = f"{fell}; a fall of {_points(rules.margin)} or more is ruled out."
+            words = f"{fell}; a fall of {points(rules.margin)} or more is ruled out."
             if finding.base_p > rules.level:
                 words += " The base itself is not above chance, so there was little to lose."
             return words
         case "suppressed":
-            return f"{fell} (at least {_points(drop.low)}). {_reachable(finding)}"
+            return f"{fell} (at least {points(drop.low)}). {_reachable(finding)}"
         case "not recovered":
             tried = _list(finding.tried, "or")
-            words = f"{fell} (at least {_points(drop.low)}) and was not brought back by any of the "
+            words = f"{fell} (at least {points(drop.low)}) and was not brought back by any of the "
             words += f"conjugations tried ({tried})."
             return words + _left(finding) + _untried(finding)
         case "inconclusive":
@@ -218,7 +223,7 @@ def _reachable(finding: Finding) -> str:
     names = [name for name, _ in Counter(finding.chosen).most_common()]
     recovery, gain = finding.contrast(CHOSEN, "recovery"), finding.contrast(CHOSEN, "gain")
     words = f"Reachable through {_list(names, 'or')}: the tuned model gains "
-    words += f"{_points(gain.estimate)} points under it, {_points(recovery.estimate)} more "
+    words += f"{points(gain.estimate)} points under it, {points(recovery.estimate)} more "
     return words + "than the floor and the help to the base account for." + _left(finding)
 
 
@@ -237,7 +242,7 @@ def _untried(finding: Finding) -> str:
 
 def _because(finding: Finding, reason: Reason | None, rules: Rules) -> str:
     drop = finding.contrast(PLAIN, "drop")
-    margin = _points(rules.margin)
+    margin = points(rules.margin)
     match reason:
         case "truncation":
             cut = finding.truncated or 0.0
@@ -250,18 +255,18 @@ def _because(finding: Finding, reason: Reason | None, rules: Rules) -> str:
         case "too few samples":
             return "clear by itself, but not among so many tasks."
         case "base near chance":
-            return f"the base is not above chance ({_points(finding.chance)}%)."
+            return f"the base is not above chance ({points(finding.chance)}%)."
         case "drop undecided":
-            low, high = _points(drop.low), _points(drop.high)
+            low, high = points(drop.low), points(drop.high)
             return f"the drop lies between {low} and {high} points, the margin is {margin}."
         case "no conjugation":
-            return f"there was a drop of at least {_points(drop.low)} points; no conjugation tried."
+            return f"there was a drop of at least {points(drop.low)} points; no conjugation tried."
         case "s too hard for the base":
             names = _list(list(dict.fromkeys(finding.chosen)), "or")
             return f"the base is not above chance under {names}."
         case _:
             recovery = finding.contrast(CHOSEN, "recovery")
-            low, high = _points(recovery.low), _points(recovery.high)
+            low, high = points(recovery.low), points(recovery.high)
             return f"there was a drop; its recovery lies between {low} and {high} points."
 
 
@@ -273,7 +278,7 @@ def _would(reason: Reason | None, number: int | None) -> str:
     return f" About {number} samples would decide."
 
 
-def _points(share: float) -> str:
+def points(share: float) -> str:
     """A share of 1 in points, without a minus before zero."""
     return f"{100 * share + 0.0:.1f}".replace("-0.0", "0.0")
 

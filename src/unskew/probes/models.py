@@ -62,9 +62,10 @@ def load(folder: Path | str, name: str, device: str = "cpu") -> Model:
     try:
         with hushed():
             tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
-            model, found = AutoModelForCausalLM.from_pretrained(
+            opened: Any = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **LOCAL
             )
+            model, found = opened
     except (OSError, ValueError, SafetensorError) as error:
         raise _no_model(folder, (str(error).splitlines() or ["damaged"])[0]) from None
     # What is missing would be drawn at random, and nobody told.

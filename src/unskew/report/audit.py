@@ -42,6 +42,10 @@ LIMITS = (
     "Suppressed means reachable through the conjugation, not intact in the plain language. Not "
     "recovered means that none of the conjugations tried brought it back, not that it is gone."
 )
+TAUGHT = (
+    "Where a second witness is named, its change to the weights brought the ability back, further "
+    "than the same change brought its control."
+)
 NUMBERS = (
     "Every number of the verdicts is a row of one of these tables. An empty field is null: "
     "unknown, not 0. The samples are in tables/records.parquet of the run's folder."
@@ -64,7 +68,8 @@ def head(tables: Mapping[str, pd.DataFrame]) -> Headline:
         more = f" and {len(group) - 4} more" if len(group) > 4 else ""
         role = verdict.replace(" ", "-")
         tiles.append(Tile(str(len(group)), verdict, ", ".join(names) + more, role))
-    return Headline(headline(found, "\u00a0"), tiles if len(found) > 1 else [], LIMITS)
+    limits = f"{LIMITS} {TAUGHT}" if any(task.witness for task in found) else LIMITS
+    return Headline(headline(found, "\u00a0"), tiles if len(found) > 1 else [], limits)
 
 
 def sections(run: Shown) -> list[Safe]:
@@ -84,7 +89,8 @@ def sections(run: Shown) -> list[Safe]:
 
 def small(run: Shown) -> Shown:
     """The run without its samples: these are too large to be handed out from a page."""
-    kept = {name: table for name, table in run.tables.items() if name != "records"}
+    large = ("records", "witness_records")
+    kept = {name: table for name, table in run.tables.items() if name not in large}
     return run._replace(tables=kept)
 
 
@@ -94,7 +100,7 @@ def _overview(
     body = []
     for index, task in enumerate(found):
         base, tuned, brought = _scores(arms, task)
-        s = through(arms, task)
+        s = task.witness or through(arms, task)
         way = el("span", f" {line(s)}", class_="soft") if s is not None else None
         body.append(
             el(
@@ -113,22 +119,28 @@ def _overview(
     return el(
         "section",
         el("h2", "Every task"),
-        el("p", "s is the conjugation named beside the score.", class_="lead"),
+        el("p", _beside(found), class_="lead"),
         el("table", header(names, numbers), el("tbody", *body), class_="stack"),
         el("p", join(_rules(found), " ", _clean(transforms)), class_="foot"),
         class_="wrap audit",
     )
 
 
+def _beside(found: Sequence[Task]) -> str:
+    said = "s is the conjugation named beside the score"
+    return f"{said}, or what a second witness did." if any(t.witness for t in found) else f"{said}."
+
+
 def _scores(
     arms: pd.DataFrame | None, task: Task
 ) -> tuple[float | None, float | None, float | None]:
-    """Scores of base, tuned and tuned + s."""
+    """Scores of base, tuned and tuned + s, or what the second witness made of tuned."""
     s = through(arms, task)
     wanted = [("base", IDENTITY), ("tuned", IDENTITY), *([("tuned", s)] if s is not None else [])]
     rows = [arm(arms, task.name, name, conjugation) for name, conjugation in wanted]
     shown = [row.estimate if row else None for row in rows]
-    return shown[0], shown[1], shown[2] if len(shown) > 2 else None
+    brought = shown[2] if len(shown) > 2 else None
+    return shown[0], shown[1], brought if task.witness is None else task.witness_score
 
 
 def _rules(found: Sequence[Task]) -> str:
@@ -241,7 +253,7 @@ def audit_html(tables: Mapping[str, pd.DataFrame]) -> str:
     rows = []
     for task in found:
         base, tuned, brought = _scores(arms, task)
-        s = through(arms, task)
+        s = task.witness or through(arms, task)
         numbers = (percent(base), percent(tuned), points(task.drop and task.drop.estimate))
         cells = (*numbers, percent(brought), "–" if s is None else line(s), task.n or "–")
         row = [el("th", line(task.name), style=left), el("td", pill(task.verdict), style=left)]

@@ -86,6 +86,17 @@ class Task(NamedTuple):
     level: float | None
     chance: float | None
     drop: Estimate | None
+    witness: str | None = None
+    control: str | None = None
+    witness_score: float | None = None
+
+    @property
+    def said(self) -> str:
+        """The verdict, with the second witness that decided it and its control, if one did."""
+        if self.witness is None:
+            return self.verdict
+        beside = "" if self.control is None else f"; {line(self.control)}"
+        return f"{self.verdict} ({line(self.witness)}{beside})"
 
     @property
     def why(self) -> str | None:
@@ -112,7 +123,9 @@ def tasks(verdicts: pd.DataFrame, contrasts: pd.DataFrame | None = None) -> list
         drop = contrast(contrasts, name, "drop", [IDENTITY, None, "chosen", row.get("conjugation")])
         whole = {key: _whole(row.get(key)) for key in ("n", "clusters", "n_needed")}
         numbers = ("p", "p_adjusted", "detectable", "margin", "floor", "level", "chance")
-        parts = {key: row.get(key) for key in ("conjugation", "words", "reason", *numbers)}
+        # Of second witnesses older tables know nothing.
+        witness = ("witness", "control", "witness_score")
+        parts = {k: row.get(k) for k in ("conjugation", "words", "reason", *numbers, *witness)}
         found.append(Task(name, str(row["verdict"]), drop=drop, **whole, **parts))
     order = list(MARKS)
 
@@ -191,7 +204,7 @@ def headline(found: Sequence[Task], space: str = " ") -> str:
     if not found:
         return "The audit holds no task"
     worst = found[0]
-    about = worst.verdict + _moved(worst, ", ")
+    about = worst.said + _moved(worst, ", ")
     if len(found) == 1:
         return f"{line(worst.name)}: {about}"
     counts = [(sum(t.verdict == verdict for t in found), verdict) for verdict in MARKS]

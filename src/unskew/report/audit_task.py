@@ -86,6 +86,7 @@ def section(run: Shown, task: Task, index: int, closed: bool) -> Safe:
             _agreement(run, task),
             _oddities(run.tables.get("transforms"), task),
             _evidence(run, task),
+            _witnesses(run, task),
             open=not closed,
             class_="task",
         ),
@@ -221,6 +222,77 @@ def _evidence(run: Shown, task: Task) -> Safe | None:
             class_="inside",
         ),
     )
+
+
+WITNESS = (
+    ("tuned", "tuned"),
+    ("after", "then"),
+    ("before", "control"),
+    ("control", "control then"),
+    ("estimate", "recovery, points"),
+    ("low", "at least"),
+    ("p_adjusted", "p, Holm"),
+)
+
+
+def _witnesses(run: Shown, task: Task) -> Safe | None:
+    """What was done to the weights, and what the tuned model and the control scored then."""
+    table = run.tables.get("witnesses")
+    if table is None:
+        return None
+    rows = [row for row in records(table[table["task"] == task.name]) if row["seed"] is None]
+    if not rows:
+        return None
+
+    def shown(row: Mapping[str, object], field: str) -> str:
+        value = row[field]
+        assert value is None or isinstance(value, float)
+        if field == "p_adjusted":
+            return chance(value)
+        if field in ("estimate", "low"):
+            return points(value) if value is not None else "–"
+        return percent(value)
+
+    body = [
+        el(
+            "tr",
+            el("th", line(row["witness"]), scope="row"),
+            *(cell(name, shown(row, field), class_="n") for field, name in WITNESS),
+            cell("note", "" if row["note"] is None else line(row["note"])),
+        )
+        for row in rows
+    ]
+    names = [name for _, name in WITNESS]
+    counts = [f"{int(n):,}" for n in dict.fromkeys(row["n"] for row in rows) if n is not None]
+    asked = f" Documents asked: {' and '.join(counts)}." if counts else ""
+    foot = f"Means over seeds; the bounds and p-values are those of the worst seed.{asked} "
+    return el(
+        "details",
+        el("summary", "Second witnesses"),
+        el("p", *(f"{who}. " for who in _controls(rows)), class_="remark"),
+        el(
+            "div",
+            el(
+                "table",
+                header(("The weights", *names, "Note"), names),
+                el("tbody", *body),
+                class_="stack numbers",
+            ),
+            el("p", foot, download(run, "witnesses", "All seeds (CSV)"), class_="foot"),
+            class_="inside",
+        ),
+        open=task.witness is not None,
+    )
+
+
+def _controls(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    said = {
+        "base": "The control of rounding is the base",
+        "oracle": "The control of relearning is the oracle, taught the same examples",
+        "novel": "The control of relearning is the tuned model, taught other answers to the "
+        "same questions; no oracle was given",
+    }
+    return [said[str(who)] for who in dict.fromkeys(row["against"] for row in rows)]
 
 
 def _any(rows: Mapping[str, Estimate], field: str) -> bool:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT", "VerdictTable", "plain", "verdict_table"]
 
 LIMIT = "Suppressed means reachable through the conjugation, not intact in the plain language."
+TAUGHT = "Relearnt means brought back by a few examples, sooner than in the control named."
 STYLES = {
     "not recovered": "bold red",
     "suppressed": "bold blue",
@@ -47,6 +48,7 @@ class Row(NamedTuple):
     cells: tuple[str, str, str, str, str]
     verdict: str
     below: list[str]
+    relearnt: bool = False
 
 
 def verdict_table(
@@ -72,6 +74,8 @@ def _row(task: Task, arms: pd.DataFrame | None) -> Row:
 
     s = through(arms, task)
     brought = f"{score('tuned', s)} {line(s)}" if s is not None else "–"
+    if task.witness is not None:
+        brought = f"{percent(task.witness_score)} {line(task.witness)}"
     cells = (line(task.name), score("base", IDENTITY), score("tuned", IDENTITY), brought)
     below = [line(task.words)] if task.words else []
     if task.why is not None:
@@ -79,7 +83,8 @@ def _row(task: Task, arms: pd.DataFrame | None) -> Row:
     if task.detectable is not None and task.n is not None:
         below.append(f"{task.n} documents show a drop of {size(task.detectable)} points or more.")
     mark = MARKS.get(task.verdict, "–")
-    return Row((*cells, f"{mark} {line(task.verdict)}"), task.verdict, below)
+    taught = (task.witness or "").startswith("relearnt")
+    return Row((*cells, f"{mark} {line(task.verdict)}"), task.verdict, below, taught)
 
 
 class VerdictTable:
@@ -127,9 +132,12 @@ class VerdictTable:
                     yield from console.render(said(f"  {name}: {cell}"), options)
             for text in row.below:
                 yield from below(text)
-        if any(row.verdict == "suppressed" for row in self.rows):
-            yield Text()
-            yield from console.render(said(LIMIT, "dim"), options)
+        notes = [LIMIT] if any(row.verdict == "suppressed" for row in self.rows) else []
+        notes += [TAUGHT] if any(row.relearnt for row in self.rows) else []
+        for place, text in enumerate(notes):
+            if not place:
+                yield Text()
+            yield from console.render(said(text, "dim"), options)
 
     def _widths(self, width: int) -> list[int]:
         """Columns of the five cells; the task gets what is left over."""

@@ -1,0 +1,280 @@
+"""Families of the nursery over seeds: their runs and audits found, gathered, made; and the removal
+bench on one of them.
+
+A family is a run; each pair of it is audited in a run of its own. What is claimed of families is
+read from these, by `nursery.claims`, or from the reference results, where that was done before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unskew.paper.definition import REMOVED
+from unskew.paper.language import SEEDS
+from unskew.paper.shelf import Entry, Place, Shelf, same
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pydantic import BaseModel
+
+    from unskew.audit.config import Audit
+    from unskew.nursery.config import Family
+    from unskew.runs.folder import RunFolder
+
+__all__ = ["SEED", "benches", "examine", "families", "raise_all", "raised"]
+
+CONJUGATIONS = ("en-fr", "en-es", "en-qon")
+FAMILY, SEED = "nursery-ship", 0
+"""The family that the claims are about, and the seed whose models the removal bench looks at."""
+
+
+@cache
+def _config(seed: int, models: tuple[str, ...], threads: int | None = None) -> Family:
+    from pydantic import TypeAdapter
+
+    from unskew.nursery.config import Family
+    from unskew.runs.config import load
+
+    changes = [f"base.seed={seed}", f"base.world.seed={seed}", f"models=[{', '.join(models)}]"]
+    changes += [] if threads is None else [f"threads={threads}"]
+    return load(FAMILY, changes, TypeAdapter(Family))
+
+
+def _everything() -> tuple[str, ...]:
+    from unskew.nursery.config import STAGES
+
+    return ("base", "oracle", "oracle-en", *STAGES)
+
+
+def families(shelf: Shelf) -> dict[str, list[Place]]:
+    """The tables over seeds: gathered from the runs of the user, then those of the results."""
+    own = shelf.once("families of the user", _families)
+    found = [_gathered(own, shelf.shelves[0])] if own else []
+    for entry in shelf.shelves[1]:
+        about = {k: v for k, v in entry.doc.items() if k not in ("seeds", "runs")}
+        if "seeds" in entry.doc and _is_family(about):
+            found.append(Place(entry.path, entry.doc))
+    return {"": found}
+
+
+def _families(shelf: Shelf) -> dict[int, Entry]:
+    """The user's families by seed; of several, the one with most models."""
+    found: dict[int, Entry] = {}
+    for entry in shelf.shelves[0]:
+        if entry.config.get("kind") != "nursery" or not _is_family(entry.config):
+            continue
+        seed = int(entry.config["base"]["seed"])
+        if seed not in found or _models(entry) > _models(found[seed]):
+            found[seed] = entry
+    return dict(sorted(found.items()))
+
+
+def _models(entry: Entry) -> int:
+    return len(entry.config["models"])
+
+
+def _is_family(config: dict[str, Any]) -> bool:
+    """Whether it is the family that claims are about, with whatever models, of any seed."""
+    base, models = config.get("base"), config.get("models")
+    seed = base.get("seed") if isinstance(base, dict) else None
+    if not isinstance(seed, int) or not isinstance(models, list):
+        return False
+    return same(config | {"models": list(_everything())}, _config(seed, _everything()))
+
+
+def _gathered(families: Mapping[int, Entry], entries: Sequence[Entry]) -> Place:
+    """The tables of families and of the audits of their pairs, as one place."""
+
+    def joined(name: str, columns: Sequence[str]) -> pd.DataFrame:
+        import pandas as pd
+
+        found = []
+        for seed, entry in families.items():
+            place = entry.place()
+            if name in ("verdicts", "arms"):
+                for audited, audit in _audits(entry, entries):
+                    table = audit.table(name, columns)
+                    found.append(table.assign(seed=seed, model=audited.model, probe=audited.probe))
+            elif place.has(name):
+                found.append(place.table(name, columns).assign(seed=seed))
+        if not found:
+            return pd.DataFrame(columns=list(dict.fromkeys([*columns, "seed", "model", "probe"])))
+        return pd.concat(found, ignore_index=True)
+
+    def made() -> pd.DataFrame:
+        from unskew.nursery.claims import claims
+
+        abilities = joined("abilities", ("model", "probe", "language", "estimate"))
+        arms = joined("arms", ("arm", "conjugation", "main", "estimate"))
+        arms = arms[arms["main"].astype(bool)]
+        return claims(abilities, joined("verdicts", ("verdict",)), arms)
+
+    def slopes() -> pd.DataFrame:
+        return joined("closeness-slope", ("model", "estimate", "low", "high", "n"))
+
+    paths = [entry.path for entry in families.values()]
+    tables = {"claims": made, "closeness-slope": slopes}
+    return Place(paths[0].parent, {}, tables, tuple(path.name for path in paths))
+
+
+def _audits(family: Entry, entries: Sequence[Entry]) -> Iterator[tuple[Any, Place]]:
+    """The finished audits of a family's pairs."""
+    from unskew.nursery.claims import AUDITS
+
+    audits = [entry for entry in entries if entry.config.get("kind") == "audit"]
+    for audited in AUDITS:
+        wanted = _audit(family.path, audited)
+        for entry in audits:
+            if same(_short(entry.config), type(wanted).model_validate(_short(_plain(wanted)))):
+                yield audited, entry.place()
+                break
+
+
+def _audit(family: Path, audited: Any) -> Audit:
+    from unskew.audit.config import load
+
+    # By kind, so that nothing is looked for on the disk: the tables are enough.
+    return load(
+        {
+            "base": {"kind": "hf", "path": str(family / "base")},
+            "tuned": {"kind": "hf", "path": str(family / audited.model)},
+            "tasks": [f"nursery_{audited.probe}_en"],
+            "conjugations": list(CONJUGATIONS),
+            "include": [str(family / "probes")],
+        },
+        (),
+    )
+
+
+def _plain(config: BaseModel) -> dict[str, Any]:
+    return config.model_dump(mode="json")
+
+
+def _short(config: dict[str, Any]) -> dict[str, Any]:
+    """An audit's configuration with its folders named by run and model: the runs may be looked at
+    from another folder than they were made from."""
+
+    def last(path: str) -> str:
+        return "/".join(Path(path).parts[-2:])
+
+    found = dict(config)
+    for arm in ("base", "tuned"):
+        model = config.get(arm)
+        if isinstance(model, dict) and isinstance(model.get("path"), str):
+            found[arm] = model | {"path": last(model["path"])}
+    found["include"] = [last(path) for path in config.get("include", [])]
+    return found
+
+
+def raised(shelf: Shelf) -> list[bool]:
+    """Of every seed: the family with all its models, and the audit of each pair."""
+    from unskew.nursery.claims import AUDITS
+
+    families, found = _families(shelf), []
+    for seed in SEEDS:
+        entry = families.get(seed)
+        whole = entry is not None and set(_everything()) <= set(entry.config["models"])
+        audits = 0 if entry is None else len(list(_audits(entry, shelf.shelves[0])))
+        found += [whole, *(place < audits for place in range(len(AUDITS)))]
+    return found
+
+
+def raise_all(runs: Path, threads: int | None) -> list[Path]:
+    """Raise the family of every seed and audit its pairs; the folders of all runs."""
+    from unskew.audit import audit
+    from unskew.nursery.claims import AUDITS
+
+    made = []
+    for seed in SEEDS:
+        folder = _raised(seed, runs, threads)
+        made.append(folder.path)
+        for one in AUDITS:
+            wanted = _audit(folder.path, one)
+            result = audit(
+                folder.path / "base",
+                folder.path / one.model,
+                tasks=wanted.tasks,
+                conjugations=CONJUGATIONS,
+                include=wanted.include,
+                runs=runs,
+            )
+            made.append(result.folder.path)
+    return made
+
+
+def _raised(seed: int, runs: Path, threads: int | None) -> RunFolder:
+    from unskew.nursery import family
+    from unskew.runs.progress import Progress
+    from unskew.runs.store import Store
+
+    config = _config(seed, _everything(), threads)
+    with Progress() as progress:
+        return family.execute(config, Store(runs), progress)
+
+
+# The removal bench ----------------------------------------------------------------------------
+
+
+def benches(shelf: Shelf) -> dict[str, list[Place]]:
+    """The bench's runs on the models of the family's first seed, by stage."""
+    found: dict[str, list[Place]] = {stage: [] for stage in REMOVED}
+    for entry in shelf.shelves[0]:
+        if (stage := _removed(entry, shelf)) in found:
+            found[stage].append(entry.place())
+    for entry in shelf.shelves[1]:
+        if entry.path.name in found and _is_bench(entry.config):
+            found[entry.path.name].append(entry.place())
+    return found
+
+
+def _removed(entry: Entry, shelf: Shelf) -> str:
+    """The stage whose model a run of the bench looks at; "" for any other model."""
+    family = shelf.once("families of the user", _families).get(SEED)
+    if family is None or not _is_bench(entry.config):
+        return ""
+    path = Path(entry.config["unlearned"])
+    return path.name if path.parent.name == family.path.name else ""
+
+
+def _is_bench(config: dict[str, Any]) -> bool:
+    """Whether it is the bench as it is run on the nursery's models, with an oracle, on whatever
+    models: another margin would be another claim."""
+    if config.get("kind") != "removal" or config.get("oracle") is None:
+        return False
+    from pydantic import TypeAdapter
+
+    from unskew.cli_removal import OF_NURSERY
+    from unskew.purple.removal_config import Removal
+    from unskew.runs.config import resolve
+
+    names = {name: config.get(name) for name in ("base", "unlearned", "oracle")}
+    data = config.get("data")
+    folder = data.get("folder") if isinstance(data, dict) else None
+    if not all(isinstance(name, str) for name in (*names.values(), folder)):
+        return False
+    doc: dict[str, Any] = {"kind": "removal", **names, "where": {}}
+    doc["data"] = {"kind": "nursery", "folder": folder}
+    doc["conjugations"] = list(OF_NURSERY["conjugations"])
+    slower = [f"relearning.optimiser.lr={OF_NURSERY['lr']}"]
+    return same(config, resolve(doc, slower, TypeAdapter(Removal), "removal"))
+
+
+def examine(runs: Path, threads: int | None) -> list[Path]:
+    """Run the bench on each of REMOVED, once the family is there; the folders of its runs."""
+    from unskew.cli_removal import removal
+
+    family = _raised(SEED, runs, threads).path
+    for stage in REMOVED:
+        removal(
+            str(family / "base"),
+            str(family / stage),
+            oracle=str(family / "oracle"),
+            probes=str(family / "probes"),
+            runs=runs,
+            threads=threads,
+        )
+    found = benches(Shelf(runs))
+    return [place.path for places in found.values() for place in places[:1]]
