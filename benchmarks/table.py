@@ -1,5 +1,6 @@
 """What every benchmark shares: one table for the eye, one Parquet file to keep."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +27,11 @@ def show(lines: Sequence[Line]) -> str:
 
 
 def keep(rows: Sequence[Any], path: Path) -> None:
-    """Write rows (NamedTuples of one kind) as Parquet."""
+    """Write rows (NamedTuples of one kind) as Parquet, and beside it on what they were measured."""
     import pandas as pd
+
+    from unskew.runs.environment import record
 
     path.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_parquet(path)
+    path.with_suffix(".json").write_text(json.dumps(record(), indent=2) + "\n", "utf-8")

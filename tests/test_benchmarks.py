@@ -2,6 +2,7 @@
 reaching the target, FLOPs and equal networks is right. Nothing here depends on how fast it goes."""
 
 import importlib
+import json
 import math
 import time
 from pathlib import Path
@@ -35,6 +36,14 @@ def tiny_setting(races: ModuleType, target: float):
         dim=2, exemplars=3, layers=1, heads=1, width=8, batch=4, garg_batch=4, steps=12, every=2,
         prompts=64, target=target,
     )  # fmt: skip
+
+
+def test_what_is_kept_says_on_what_it_was_measured(benchmark, tmp_path: Path):
+    table = benchmark("table")
+    table.keep([table.Line("a", "b", "1 ms", "1.0")], tmp_path / "new" / "one.parquet")
+    assert len(pd.read_parquet(tmp_path / "new" / "one.parquet")) == 1
+    found = json.loads((tmp_path / "new" / "one.json").read_text("utf-8"))
+    assert {"cpu", "commit", "threads", "time"} <= set(found)
 
 
 def test_training_rows(
