@@ -95,6 +95,17 @@ def test_too_little_comes_back() -> None:
     assert found == {f"{probe}-recovers {stage}" for stage, probe in NEAR.items()}
 
 
+def test_of_little_lost_no_share_is_said() -> None:
+    heard = arms()
+    at = (heard["model"] == "code") & (heard["arm"] == "tuned")
+    heard.loc[at & (heard["conjugation"] == "identity"), "estimate"] = 0.92
+    found = claims(abilities(), verdicts(), heard).set_index(["claim", "model"])
+    row = found.loc[("entail-recovers", "code")]
+    assert row["found"] == "en -3 points: too little to bring back"
+    assert pd.isna(row["holds"])
+    assert pd.isna(row["figure"])
+
+
 def test_what_was_not_asked_is_null_and_neither_held_nor_missed() -> None:
     only = abilities().query("model != 'code' and probe != 'sum'")
     found = claims(only, verdicts().head(0), arms().head(0)).set_index(["claim", "model"])["holds"]

@@ -145,24 +145,28 @@ def _loss(able: Mapping[Any, float], stage: str, probe: str) -> Iterator[Claim]:
 
 
 def _recovery(heard: Mapping[Any, float], stage: str, probe: str) -> Claim:
-    """The mean over the three languages: none is selected."""
+    """The mean over the three languages: none is selected. Of less than FALL, which is what a stage
+    is to take, no share is said: it would be a share of little."""
 
     def at(arm: str, conjugation: str) -> float | None:
         return heard.get((stage, probe, arm, conjugation))
 
+    threshold = f"at least {100 * RECOVERED:.0f}% net, mean of languages"
     shares: dict[str, float] = {}
     base, tuned = at("base", "identity"), at("tuned", "identity")
+    if base is not None and tuned is not None and base - tuned < FALL:
+        lost = f"{_points({'en': base - tuned})}: too little to bring back"
+        return Claim(f"{probe}-recovers", stage, threshold, None, lost, None)
     for language in OTHERS:
         through = at("base", f"en-{language}"), at("tuned", f"en-{language}")
         if base is None or tuned is None or through[0] is None or through[1] is None:
             continue
-        if base > tuned:
-            shares[language] = ((through[1] - tuned) - (through[0] - base)) / (base - tuned)
+        shares[language] = ((through[1] - tuned) - (through[0] - base)) / (base - tuned)
     mean = sum(shares.values()) / len(shares) if len(shares) == len(OTHERS) else None
     found = ", ".join(f"{language} {100 * share:.0f}%" for language, share in shares.items())
     return Claim(
-        f"{probe}-recovers", stage, f"at least {100 * RECOVERED:.0f}% net, mean of languages",
-        mean, found or "no audit", None if mean is None else mean >= RECOVERED,
+        f"{probe}-recovers", stage, threshold, mean, found or "no audit",
+        None if mean is None else mean >= RECOVERED,
     )  # fmt: skip
 
 
