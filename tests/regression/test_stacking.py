@@ -10,7 +10,7 @@ import torch
 from unskew.regression import fit, stacking, study
 from unskew.regression.config import Finetune, Measurement, Pretrain, Replay, Study, Watched
 from unskew.regression.priors import Continuous, Discrete, Mixture
-from unskew.regression.stacking import predictions, train_ahead
+from unskew.regression.stacking import train_ahead
 from unskew.regression.transformer import Transformer, TransformerConfig
 from unskew.runs.folder import RunFolder
 from unskew.runs.progress import Progress
@@ -54,7 +54,7 @@ def test_the_forward_pass_is_the_models_own(shape: dict[str, Any]) -> None:
     firsts = [2, 0, 4] if config.positions == "learned-random-offset" else [0, 0, 0]
     together = stack(models)
     assert isinstance(together, Transformer)
-    found = predictions(together, x, y, firsts)
+    found = together(x, y, torch.tensor(firsts))
     each = [m(a, b, first) for m, a, b, first in zip(models, x, y, firsts, strict=True)]
     torch.testing.assert_close(found, torch.stack(each), rtol=1e-12, atol=1e-12)
     found.square().sum().backward()
@@ -139,26 +139,27 @@ def test_interrupted_it_goes_on_together_or_alone(
     import signal
 
     configs, steps = different(), []
-    predict = stacking.predictions
+    inner = stacking.stacked_loss
 
-    def interrupted(*arguments: Any) -> torch.Tensor:
-        steps.append(1)
-        if len(steps) == 20:
-            os.kill(os.getpid(), signal.SIGINT)
-        return predict(*arguments)
+    def counted(*arguments: Any) -> Any:
+        loss = inner(*arguments)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(stacking, "predictions", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            ahead(configs, tmp_path / "parts")
+        def one(*step: Any) -> torch.Tensor:
+            steps.append(1)
+            if len(steps) == 20:
+                os.kill(os.getpid(), signal.SIGINT)
+            return loss(*step)
+
+        return one
+
+    monkeypatch.setattr(stacking, "stacked_loss", counted)
+    with pytest.raises(KeyboardInterrupt):
+        ahead(configs, tmp_path / "parts")
     assert len(steps) == 20
     assert len(list((tmp_path / "parts").glob(f"*/{CHECKPOINT}.safetensors"))) == 4
     alone(configs[1], tmp_path / "parts")
-    steps.clear()
-    with monkeypatch.context() as patch:
-        patch.setattr(stacking, "predictions", lambda *a: steps.append(1) or predict(*a))
-        ahead(configs, tmp_path / "parts")
-    assert len(steps) == STEPS - 20
+    ahead(configs, tmp_path / "parts")
+    assert len(steps) == STEPS
     for config in configs:
         the_same(alone(config, tmp_path / "parts"), alone(config, tmp_path / "alone"))
 

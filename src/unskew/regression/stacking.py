@@ -1,16 +1,12 @@
 """Trainings of one shape, trained as one: what a sweep does ahead of its cells with `--stack`.
 
     train_ahead(configs)   the trainings that the configurations need, in stacks of one shape
-    predictions(stack)     the forward pass of M transformers: `transformer`, in batched products
 
 Pretrainings go first, then plain fine-tunings of models that are there. Each becomes the run that
 it would have become alone, in its own folder: the same id, weights equal within rounding, and
 either way continues what the other began. What cannot be stacked is left to whoever runs the
 configurations next: a shape that occurs once, a protected fine-tuning, `training.compile`, a run
 that another process writes.
-
-The forward pass is written out, as torch.func's vmap of the model's own costs 15 to 40 % more on a
-CPU (it has no rule for fused attention, and copies where a batched product would not).
 """
 
 import time
@@ -20,14 +16,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from unskew.errors import UserError
 from unskew.regression import fit
 from unskew.regression.config import Experiment, Finetune, Plain, Pretrain, Watched
 from unskew.regression.prompts import PromptStream
 from unskew.regression.study import WEIGHTS, needs
-from unskew.regression.transformer import Block, Transformer, rms_norm, rotate, tokens
+from unskew.regression.transformer import Transformer
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import canonical, run_id
 from unskew.runs.progress import Progress
@@ -253,82 +248,9 @@ def stacked_loss(
         which = [(streams[row], step) for row, step in zip(rows, steps, strict=True)]
         drawn = [prompts.batch(step, batch, device=device) for prompts, step in which]
         x, y = torch.stack([one.x for one in drawn]), torch.stack([one.y for one in drawn])
-        firsts = [fit.first_position(prompts, step, offsets) for prompts, step in which]
-        return (predictions(stack, x, y, firsts) - y).square().mean((1, 2))
+        firsts = torch.tensor(
+            [fit.first_position(prompts, step, offsets) for prompts, step in which], device=x.device
+        )
+        return (stack(x, y, firsts) - y).square().mean((1, 2))
 
     return loss
-
-
-# The forward pass --------------------------------------------------------------------------------
-
-
-def predictions(
-    stack: Transformer, x: Tensor, y: Tensor, firsts: Sequence[int] | None = None
-) -> Tensor:
-    """What each model of a stack (parameters (M, ...), `training.stacked`) predicts.
-
-    Args:
-        x: inputs (M, B, P, d). y: labels (M, B, P). firsts: first position of each model's prompts.
-
-    Returns: (M, B, P), row m as `transformer.Transformer` of model m returns it for x[m], y[m].
-    """
-    config, (models, prompts) = stack.config, x.shape[:2]
-    laid = tokens(x, y, config.layout)
-    length = laid.shape[-2]
-    h = _linear(laid.flatten(1, 2), stack.read_in.weight, stack.read_in.bias)
-    if stack.positions is not None:
-        places = torch.arange(length, device=h.device).expand(models, length)
-        if firsts is not None and any(firsts):
-            places = places + torch.tensor(firsts, device=h.device)[:, None]
-        rows = torch.arange(models, device=h.device)[:, None]
-        h = (h.unflatten(1, (prompts, length)) + stack.positions[rows, places][:, None]).flatten(
-            1, 2
-        )
-    for block in stack.blocks:
-        assert isinstance(block, Block)
-        h = h + _attention(block, _norm(h, block.norm_attention if block.gpt2 else None), length)
-        h = h + _mlp(block, _norm(h, block.norm_mlp if block.gpt2 else None))
-    if config.layout == "interleaved":
-        h = h.unflatten(1, (prompts, length))[:, :, ::2].flatten(1, 2)
-    read = _linear(_norm(h, stack.norm), stack.read_out.weight, stack.read_out.bias)
-    return read.unflatten(1, (prompts, -1)).squeeze(-1)
-
-
-def _linear(h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """(M, T, in), (M, out, in), (M, out) -> (M, T, out)."""
-    if bias is None:
-        return torch.bmm(h, weight.mT)
-    return torch.baddbmm(bias[:, None], h, weight.mT)
-
-
-def _matrices(part: nn.Module, h: Tensor) -> Tensor:
-    """`transformer.Matrices` of each model: weights (M, count, out, in)."""
-    weight, bias = part.weight, part.bias
-    assert isinstance(weight, Tensor)
-    flat = bias.flatten(1) if isinstance(bias, Tensor) else None
-    return _linear(h, weight.flatten(1, 2), flat)
-
-
-def _norm(h: Tensor, norm: nn.Module | None) -> Tensor:
-    if not isinstance(norm, nn.LayerNorm):
-        return rms_norm(h)
-    plain = functional.layer_norm(h, h.shape[-1:], eps=norm.eps)
-    return plain * norm.weight[:, None] + norm.bias[:, None]
-
-
-def _attention(block: Block, h: Tensor, length: int) -> Tensor:
-    part = block.attention
-    models, width = len(h), h.shape[-1]
-    qkv = _matrices(part.qkv, h).view(-1, length, 3, part.heads, width // part.heads)
-    q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (M * B, heads, L, width per head)
-    if part.rotary:
-        q, k = rotate(q), rotate(k)
-    mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=length > 1)
-    return _matrices(part.out, mixed.transpose(1, 2).reshape(models, -1, width))
-
-
-def _mlp(block: Block, h: Tensor) -> Tensor:
-    if block.gpt2:
-        return _matrices(block.down, functional.gelu(_matrices(block.up, h), approximate="tanh"))
-    gate, value = _matrices(block.up, h).chunk(2, dim=-1)
-    return _matrices(block.down, functional.silu(gate) * value)
