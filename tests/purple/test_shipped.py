@@ -11,12 +11,12 @@ import pytest
 from purple.grids import configured, write
 from purple.test_grid_models import config, filled
 from unskew.errors import UserError
-from unskew.probes.documents import objects
 from unskew.purple import grid, shipped
 from unskew.purple.grid_attacks import Given
 from unskew.purple.grid_config import Model, Purple
 from unskew.purple.shipped import SHIPPED, file_of, found_by
 from unskew.runs.config import load
+from unskew.runs.lines import objects
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
 
@@ -62,7 +62,7 @@ def test_what_a_run_found_is_kept_with_where_it_is_from_and_sent_anew(
         }[tuple(row["adapts_to"])]  # fmt: skip
     file = tmp_path / "kept.jsonl"
     shipped.write(rows, file)
-    assert [row for _, row in objects(file, "")] == rows
+    assert [row for _, _, row in objects(file, "")] == rows
     given = config(
         model,
         subjects=[{"kind": "model", "name": "base", "model": "mine"}],
@@ -87,7 +87,7 @@ def test_what_is_no_finished_grid_has_no_suffixes(tmp_path: Path) -> None:
 
 
 def test_the_shipped_file_says_where_each_suffix_is_from() -> None:
-    rows = [row for _, row in objects(file_of(SHIPPED), "")]
+    rows = [row for _, _, row in objects(file_of(SHIPPED), "")]
     assert rows
     assert all(row.keys() == KEYS for row in rows)
     assert len({(r["subject"], r["suffix"], *r["adapts_to"]) for r in rows}) == len(rows)
@@ -100,7 +100,7 @@ def test_the_demo_sends_the_suffixes_that_ship() -> None:
     demo = load("purple-demo", [], TypeAdapter(Purple))
     assert [attack for attack in demo.attacks if isinstance(attack, Given)] == [Given()]
     assert demo.files() == [SHIPPED]
-    named = {row["subject"]: row for _, row in objects(file_of(SHIPPED), "")}
+    named = {row["subject"]: row for _, _, row in objects(file_of(SHIPPED), "")}
     subjects = {subject.name: subject for subject in demo.subjects}
     for name, row in named.items():  # they were found on the demo's own subjects
         subject: Any = subjects[name]

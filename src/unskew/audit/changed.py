@@ -19,9 +19,9 @@ from unskew.audit.engine import Harnessed
 from unskew.errors import UserError
 from unskew.probes import rounding
 from unskew.probes.documents import Document
-from unskew.probes.models import Model, copied, rows, scores
-from unskew.probes.relearning import answer_loss, draw, hidden_matrices
-from unskew.training import Adam, Training, train
+from unskew.probes.models import Model, scores
+from unskew.probes.relearning import taught_copy
+from unskew.training import Adam, Training
 
 WARMUP = 2
 LARGE, LARGE_LR, HIGHEST_LR = 7e9, 2e-5, 2e-3
@@ -44,23 +44,15 @@ def relearnt(model: Harnessed, examples: Sequence[Document], how: Probes, seed: 
 
     Raises: UserError where the training diverges.
     """
-    new = copied(opened(model))
-    net: Any = new.model.float()
-    net.requires_grad_(True)
+    source = opened(model)
+    net: Any = source.model
     batch = min(how.batch, len(examples))
     training = Training(
         steps=ceil(how.epochs * len(examples) / batch), batch=batch, warmup=WARMUP, decay=0.0,
         optimiser=Adam(lr=how.lr or learning_rate(sum(p.numel() for p in net.parameters()))),
     )  # fmt: skip
-
-    def loss(step: int) -> torch.Tensor:
-        return answer_loss(new, rows(new, draw(examples, batch, seed, step), ended=True))
-
-    devices = [net.device.index or 0] if net.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(seed)  # of dropout, where a model has it
-        train(net, loss, training, matrices=hidden_matrices(new))
-    return Relearnt(_around(model, net), float(scores(new, examples).mean()))
+    new = taught_copy(source, examples, training, seed)
+    return Relearnt(_around(model, new.model), float(scores(new, examples).mean()))
 
 
 def learning_rate(weights: int) -> float:

@@ -10,17 +10,16 @@ which they read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from unskew.errors import UserError
+from unskew.runs.lines import objects
 
-__all__ = ["Document", "Parts", "dealt_anew", "objects", "parts", "read"]
+__all__ = ["Document", "Parts", "dealt_anew", "parts", "read"]
 
 FORM = (
     'one object a line: {"prompt": "...", "answer": "..."}, '
@@ -55,38 +54,9 @@ def read(path: Path) -> list[Document]:
 
     Raises: UserError with file and line: not there, not JSON, a key missing, empty or unknown.
     """
-    found = [_document(row, where) for where, row in objects(path, FORM)]
+    found = [_document(row, where) for _, where, row in objects(path, FORM)]
     if not found:
         raise UserError("no document in this file", str(path), FORM)
-    return found
-
-
-def objects(path: Path | Traversable, form: str) -> list[tuple[str, dict[str, Any]]]:
-    """The objects of a JSONL file, in order, each with its place; empty lines are left out.
-
-    Args:
-        form: what a line looks like, for messages.
-
-    Raises: UserError with file and line: not there, not UTF-8, not JSON, not an object.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        what = "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else "cannot be read"
-        raise UserError(what, str(path), form) from None
-    found = []
-    # JSON may hold what `splitlines` takes for the end of a line, such as U+2028.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"not JSON: {error}", where, form) from None
-        if not isinstance(row, dict):
-            raise UserError("not an object", where, form)
-        found.append((where, row))
     return found
 
 

@@ -14,7 +14,7 @@ A curve is summarised by its mean over log(1 + step), so that early steps count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from unskew.probes.models import Model, Rows, Score, copied, rows, scores
 from unskew.statistics.intervals import Floats
 from unskew.training import Training, train
 
-__all__ = ["Curve", "area", "relearn", "steps_of"]
+__all__ = ["Curve", "area", "relearn", "steps_of", "taught_copy"]
 
 WATCHED = (1, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1280)
 
@@ -60,23 +60,44 @@ def relearn(
     """
     if not taught:
         raise ValueError("nothing to teach")
-    new, watched = copied(model), steps_of(training)
+    watched = steps_of(training)
     found: list[Floats] = []
 
-    def look() -> None:
-        new.model.eval()
-        found.append(scores(new, asked, how))
+    def look(new: Model, step: int) -> None:
+        if step in watched:
+            found.append(scores(new, asked, how))
+
+    look(taught_copy(model, taught, training, seed, look), training.steps)
+    return Curve(watched, np.stack(found))
+
+
+def taught_copy(
+    model: Model,
+    taught: Sequence[Document],
+    training: Training,
+    seed: int,
+    look: Callable[[Model, int], None] = lambda new, step: None,
+) -> Model:
+    """A copy of `model`, in float32, all its weights trained on the answers of `taught`, in batches
+    drawn by (seed, step).
+
+    Args:
+        look: called with the copy and the number of steps done, before each step.
+
+    Raises: UserError where the training diverges or a document is too long.
+    """
+    new = copied(model)
+    new.model.float().requires_grad_(True)
 
     def loss(step: int) -> Tensor:
-        new.model.eval()  # the loop turns dropout on, which draws from the global state
-        # The loop asks for the loss of step t when t steps are done: that is the time to look.
-        if step in watched:
-            look()
+        # The loop asks for the loss of step t when t steps are done: that is the time to look. It
+        # also turns dropout on, which draws from the global state.
+        new.model.eval()
+        look(new, step)
         return answer_loss(new, rows(new, draw(taught, training.batch, seed, step), ended=True))
 
     train(new.model, loss, training, matrices=hidden_matrices(new))
-    look()
-    return Curve(watched, np.stack(found))
+    return new
 
 
 def area(curve: Curve) -> Floats:

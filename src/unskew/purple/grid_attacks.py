@@ -16,7 +16,6 @@ from pydantic import Field
 
 from unskew.conjugation.names import parse
 from unskew.errors import UserError
-from unskew.probes.documents import objects
 from unskew.purple.attacks import Access, AnyAttack, Ask, Scene, View
 from unskew.purple.attacks.adaptive import REPEAT
 from unskew.purple.attacks.suffix import suffixed
@@ -24,6 +23,7 @@ from unskew.purple.gcg_types import Gcg
 from unskew.purple.shipped import SHIPPED, file_of
 from unskew.purple.subject import Template
 from unskew.runs.config import Frozen
+from unskew.runs.lines import objects
 
 __all__ = ["AnyGridAttack", "AskIn", "Given", "Repeated", "Translated", "adapts", "label"]
 
@@ -74,7 +74,7 @@ class Given(Frozen):
         ]
 
     def _read(self) -> list[tuple[str, frozenset[str]]]:
-        return [_suffix(row, where) for where, row in objects(file_of(self.suffixes), FORM)]
+        return [_suffix(row, where) for _, where, row in objects(file_of(self.suffixes), FORM)]
 
 
 class Repeated(Frozen):

@@ -20,7 +20,6 @@ from unskew.nursery.languages import LANGUAGES, Language
 from unskew.nursery.split import forms
 from unskew.nursery.wording import word
 from unskew.nursery.world import World, world
-from unskew.probes.documents import objects
 from unskew.purple import data, published
 from unskew.purple.data import Kind, Pair, Reply, Split
 from unskew.purple.defences.base import REFUSAL
@@ -28,6 +27,7 @@ from unskew.purple.definition import Definition
 from unskew.purple.enforcement import Lesson
 from unskew.purple.subject import Template, nursery_template
 from unskew.runs.config import Frozen
+from unskew.runs.lines import objects
 
 __all__ = [
     "AnyQuestions", "Benign", "Material", "OfNursery", "OfPaper", "Question", "read", "right",
@@ -234,7 +234,7 @@ def _benign_rows(file: str | None) -> tuple[Benign, ...]:
     path = shipped if file is None else Path(file).expanduser()
     form = 'a line is {"question": "...", "answer": "..."}'
     found = []
-    for where, row in objects(path, form):
+    for _, where, row in objects(path, form):
         question, answer = row.get("question"), row.get("answer")
         if not (isinstance(question, str) and isinstance(answer, str) and question.strip()):
             raise UserError("no benign question", where, form)

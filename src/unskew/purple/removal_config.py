@@ -19,6 +19,7 @@ from unskew.purple.gcg import Gcg
 from unskew.purple.unlearning import Unlearning
 from unskew.runs.config import Frozen
 from unskew.runs.identity import EXECUTION
+from unskew.runs.lines import objects
 from unskew.training import Adam, Training
 from unskew.training.machine import Machine
 
@@ -140,7 +141,7 @@ def _of_nursery(data: Nursery, probe: str, language: str) -> list[Document]:
     path = Path(data.folder).expanduser() / f"{probe}.jsonl"
     hint = "give the `probes` folder of a nursery's run"
     found = []
-    for where, row in documents.objects(path, hint):
+    for _, where, row in objects(path, hint):
         try:
             prompt, answer = row[language]["text"], row[language]["answer"]
             found.append(Document(prompt, answer, row["cluster"], _colour(probe, answer)))

@@ -140,7 +140,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     [
         ("", "no instruction in this file"),
         ("{", "line 1: not JSON"),
-        ("[1]", "line 1: there is no text `instruction`"),
+        ("[1]", "line 1: not an object"),
         ('{"instruction": "a"}\n{"instruction": " "}', "line 2: there is no text `instruction`"),
         ('{"instruction": 3}', "line 1: there is no text `instruction`"),
         ('{"instruction": "a", "language": "xx"}', "line 1: no refusal rules for language 'xx'"),
@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_had(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         refusal.file_documents(file=tmp_path / "absent.jsonl")
     (tmp_path / "latin.jsonl").write_bytes('{"instruction": "é"}'.encode("latin-1"))
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="not a text in UTF-8"):
         refusal.file_documents(file=tmp_path / "latin.jsonl")
 
 

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unskew.errors import UserError
 from unskew.runs.config import Frozen
+from unskew.runs.lines import objects
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -266,23 +267,12 @@ def read_instructions(path: Path) -> list[dict[str, str]]:
     Raises UserError, with the line, for a file that is not there, empty or not UTF-8, a row that
     is no object with a text `instruction`, a language without rules, an id that comes twice.
     """
-    try:
-        # Not splitlines, which also splits at separators that JSON allows within a text.
-        lines = path.read_text("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {error}", str(path)) from error
     found: dict[str, dict[str, str]] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"not JSON: {error}", where, "one object on each line") from error
-        text = row.get("instruction") if isinstance(row, dict) else None
+    form = '{"instruction": "..."}'
+    for number, where, row in objects(path, f"one object on each line: {form}"):
+        text = row.get("instruction")
         if not isinstance(text, str) or not text.strip():
-            raise UserError("there is no text `instruction`", where, '{"instruction": "..."}')
+            raise UserError("there is no text `instruction`", where, form)
         language = row.get("language", "en")
         if not isinstance(language, str) or language not in rules().languages:
             known = ", ".join(rules().languages)
