@@ -147,38 +147,25 @@ def test_a_cluster_that_anybody_may_use_is_refused(
     assert not Path("runs").exists()
 
 
-def test_ctrl_c_and_the_same_command_continue(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stacked", "begun"), [([], 1), (["--stack", "2"], 2)])
+def test_ctrl_c_and_the_same_command_continue(
+    stacked: list[str], begun: int, tmp_path: Path
+) -> None:
     (tmp_path / "long.yaml").write_text(LONG)
-    command = [sys.executable, "-m", "unskew", "sweep", "long.yaml", "seed=0..1"]
+    given = ["sweep", "long.yaml", "seed=0..1", *stacked]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        [sys.executable, "-m", "unskew", *given],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
         wait_until_training(process, tmp_path / "runs")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=100)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert err.endswith("continues where it stopped:\n  unskew sweep long.yaml seed=0..1\n")
+    assert err.endswith(f"continues where it stopped:\n  unskew {' '.join(given)}\n")
     assert list(table("cells")["state"]) == ["to do", "to do"]
-    assert len(list((tmp_path / "runs").glob("*/checkpoint.safetensors"))) == 1
-    assert main(["sweep", "long.yaml", "seed=0..1"]) == 0
-    assert list(table("cells")["state"]) == ["done", "done"]
-
-
-def test_ctrl_c_in_a_stack_and_the_same_command_continue(tmp_path: Path) -> None:
-    (tmp_path / "long.yaml").write_text(LONG.replace("steps: 800", "steps: 500"))
-    command = [sys.executable, "-m", "unskew", "sweep", "long.yaml", "seed=0..1", "--stack", "2"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        wait_until_training(process, tmp_path / "runs")
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=100)
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    assert list(table("cells")["state"]) == ["to do", "to do"]
-    assert len(list((tmp_path / "runs").glob("*/checkpoint.safetensors"))) == 2
-    assert main(["sweep", "long.yaml", "seed=0..1", "--stack", "2"]) == 0
+    assert len(list((tmp_path / "runs").glob("*/checkpoint.safetensors"))) == begun
+    assert main(given) == 0
     assert list(table("cells")["state"]) == ["done", "done"]
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter
 
-from unskew.audit import audit
 from unskew.nursery import family, raising
-from unskew.nursery.claims import AUDITS, claims, wrong_bound
+from unskew.nursery.claims import claims, wrong_bound
 from unskew.nursery.config import STAGES, Family
+from unskew.paper.families import audited
 from unskew.runs.config import load
 from unskew.runs.environment import record
 from unskew.runs.folder import RunFolder
@@ -30,7 +30,6 @@ RESULTS = Path("results/nursery")
 PRESET = "nursery-ship"
 SHIPPED = ("base", "instruct")
 LARGEST = 12_000_000
-CONJUGATIONS = ("en-fr", "en-es", "en-qon")
 EVERYTHING = ("base", "oracle", "oracle-en", *STAGES)
 
 
@@ -81,17 +80,9 @@ def report(raised: dict[int, RunFolder], runs: Path) -> None:
     for seed, folder in raised.items():
         for name in folder.tables():
             tables.setdefault(name, []).append(_tagged(folder.read_table(name), seed=seed))
-        for pair in (p for p in AUDITS if p.model in folder.config["models"]):
-            task = f"nursery_{pair.probe}_en"
-            found = audit(
-                folder.path / "base",
-                folder.path / pair.model,
-                tasks=[task],
-                conjugations=list(CONJUGATIONS),
-                include=[folder.path / "probes"],
-                runs=runs,
-            )
-            print(f"seed {seed}: {pair.model} on {pair.probe}: {found.verdict(task)}")
+        for pair, found in audited(folder, runs):
+            verdict = found.verdict(f"nursery_{pair.probe}_en")
+            print(f"seed {seed}: {pair.model} on {pair.probe}: {verdict}")
             about: dict[str, Any] = {"seed": seed, "model": pair.model, "probe": pair.probe}
             for name in ("verdicts", "arms"):
                 tables.setdefault(name, []).append(_tagged(found.tables[name], **about))

@@ -100,10 +100,16 @@ def test_of_little_lost_no_share_is_said() -> None:
     at = (heard["model"] == "code") & (heard["arm"] == "tuned")
     heard.loc[at & (heard["conjugation"] == "identity"), "estimate"] = 0.92
     found = claims(abilities(), verdicts(), heard).set_index(["claim", "model"])
-    row = found.loc[("entail-recovers", "code")]
-    assert row["found"] == "en -3 points: too little to bring back"
-    assert pd.isna(row["holds"])
-    assert pd.isna(row["figure"])
+    at = ("entail-recovers", "code")
+    assert found["found"][at] == "too little was lost"
+    assert pd.isna(found["holds"][at])
+    assert pd.isna(found["figure"][at])
+
+
+def test_what_rounds_to_nothing_has_no_sign_and_a_gain_is_a_gain() -> None:
+    changed = {"code_entail_en": 0.953, "code_entail_fr": 0.97, "code_entail_es": 0.9}
+    found = claims(abilities(**changed), verdicts(), arms()).set_index(["claim", "model"])["found"]
+    assert found["entail-falls", "code"].startswith("en 0, fr +2, es -5, qon ")
 
 
 def test_what_was_not_asked_is_null_and_neither_held_nor_missed() -> None:

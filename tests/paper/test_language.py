@@ -19,7 +19,7 @@ def place(**tables: pd.DataFrame) -> Place:
 def claims(*seeds: tuple[float | None, bool | None], claim: str = "repeat_conflict-falls") -> Place:
     rows = [
         {"claim": claim, "model": "instruct", "seed": seed, "threshold": "at least 40 points",
-         "figure": figure, "found": f"en -{seed}", "holds": holds}
+         "figure": figure, "found": "not asked" if holds is None else f"en -{seed}", "holds": holds}
         for seed, (figure, holds) in enumerate(seeds)
     ]  # fmt: skip
     return place(claims=typed(rows, CLAIMS))
@@ -46,6 +46,14 @@ FALLS = family("repeat_conflict-falls", "instruct", "points", 3)
 def test_over_seeds(seeds: Any, word: str, found: str, basis: str) -> None:
     said = FALLS(claims(*seeds))
     assert (said.word, said.found, said.basis) == (word, found, basis)
+
+
+def test_what_was_asked_and_cannot_be_told_is_undecided() -> None:
+    row = {"claim": "repeat_conflict-recovers", "model": "code", "threshold": "at least 30%",
+           "figure": None, "found": "too little was lost", "holds": None}  # fmt: skip
+    asked = place(claims=typed([{**row, "seed": seed} for seed in range(3)], CLAIMS))
+    said = family("repeat_conflict-recovers", "code", "%", 3)(asked)
+    assert (said.word, said.found) == ("inconclusive", "too little was lost")
 
 
 def test_of_one_seed_there_is_no_interval() -> None:

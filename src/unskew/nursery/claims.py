@@ -17,7 +17,7 @@ from unskew.runs.tables import typed
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AUDITS", "Audited", "Claim", "claims", "wrong_bound"]
+__all__ = ["AUDITS", "Audited", "Claim", "claims", "untold", "wrong_bound"]
 
 ABLE = 0.9
 FALL = 0.4
@@ -35,6 +35,7 @@ TAUGHT: tuple[ProbeName, ...] = (
 NEAR: dict[str, ProbeName] = {"instruct": "repeat_conflict", "code": "entail", "refuse": "colour"}
 """What lies close to a stage, named beforehand."""
 OTHERS = LANGUAGES[1:]
+NOT_ASKED, NO_AUDIT = "not asked", "no audit"
 
 CLAIMS = {
     "claim": "str", "model": "str", "seed": "Int64", "threshold": "str", "figure": "float64",
@@ -87,6 +88,11 @@ def claims(abilities: pd.DataFrame, verdicts: pd.DataFrame, arms: pd.DataFrame) 
         of = [table[table["seed"] == seed] for table in (abilities, verdicts, arms)]
         rows += [{"seed": seed, **claim._asdict()} for claim in _of_seed(*of)]
     return typed(rows, CLAIMS)
+
+
+def untold(found: str) -> bool:
+    """Whether there was no model or no audit that a claim could be read from."""
+    return found in (NOT_ASKED, NO_AUDIT)
 
 
 def wrong_bound(n: int, level: float = 0.95) -> float:
@@ -155,8 +161,7 @@ def _recovery(heard: Mapping[Any, float], stage: str, probe: str) -> Claim:
     shares: dict[str, float] = {}
     base, tuned = at("base", "identity"), at("tuned", "identity")
     if base is not None and tuned is not None and base - tuned < FALL:
-        lost = f"{_points({'en': base - tuned})}: too little to bring back"
-        return Claim(f"{probe}-recovers", stage, threshold, None, lost, None)
+        return Claim(f"{probe}-recovers", stage, threshold, None, "too little was lost", None)
     for language in OTHERS:
         through = at("base", f"en-{language}"), at("tuned", f"en-{language}")
         if base is None or tuned is None or through[0] is None or through[1] is None:
@@ -165,7 +170,7 @@ def _recovery(heard: Mapping[Any, float], stage: str, probe: str) -> Claim:
     mean = sum(shares.values()) / len(shares) if len(shares) == len(OTHERS) else None
     found = ", ".join(f"{language} {100 * share:.0f}%" for language, share in shares.items())
     return Claim(
-        f"{probe}-recovers", stage, threshold, mean, found or "no audit",
+        f"{probe}-recovers", stage, threshold, mean, found or NO_AUDIT,
         None if mean is None else mean >= RECOVERED,
     )  # fmt: skip
 
@@ -176,7 +181,7 @@ def _far(able: Mapping[Any, float]) -> Claim:
     fell = None if base is None or tuned is None else base - tuned
     return Claim(
         "capitalise-hardly-falls", "instruct", f"at most {100 * FAR:.0f} points", fell,
-        "not asked" if fell is None else _points({"en": fell}),
+        NOT_ASKED if fell is None else _points({"en": fell}),
         None if fell is None else fell <= FAR,
     )  # fmt: skip
 
@@ -185,10 +190,11 @@ def _verdict(said: Mapping[Any, str], audited: Audited) -> Claim:
     verdict = said.get((audited.model, audited.probe))
     return Claim(
         f"verdict-{audited.probe}", audited.model, " or ".join(audited.right), None,
-        verdict or "no audit", None if verdict is None else verdict in audited.right,
+        verdict or NO_AUDIT, None if verdict is None else verdict in audited.right,
     )  # fmt: skip
 
 
 def _points(fell: dict[str, float]) -> str:
-    said = [f"{language} -{100 * points:.0f}" for language, points in fell.items()]
-    return ", ".join(said).replace("--", "+") + " points" if said else "not asked"
+    # Whole points, so that what rounds to nothing has no sign.
+    said = [f"{language} {-round(100 * points):+d}" for language, points in fell.items()]
+    return ", ".join(said).replace("+0", "0") + " points" if said else NOT_ASKED

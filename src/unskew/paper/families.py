@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from pydantic import BaseModel
 
+    from unskew.audit import AuditResult
     from unskew.audit.config import Audit
+    from unskew.nursery.claims import Audited
     from unskew.nursery.config import Family
     from unskew.runs.folder import RunFolder
 
-__all__ = ["SEED", "benches", "examine", "families", "raise_all", "raised"]
+__all__ = ["SEED", "audited", "benches", "examine", "families", "raise_all", "raised"]
 
 CONJUGATIONS = ("en-fr", "en-es", "en-qon")
 FAMILY, SEED = "nursery-ship", 0
@@ -184,25 +186,34 @@ def raised(shelf: Shelf) -> list[bool]:
 
 def raise_all(runs: Path, threads: int | None) -> list[Path]:
     """Raise the family of every seed and audit its pairs; the folders of all runs."""
-    from unskew.audit import audit
-    from unskew.nursery.claims import AUDITS
-
     made = []
     for seed in SEEDS:
         folder = _raised(seed, runs, threads)
         made.append(folder.path)
-        for one in AUDITS:
-            wanted = _audit(folder.path, one)
-            result = audit(
-                folder.path / "base",
-                folder.path / one.model,
+        made += [found.folder.path for _, found in audited(folder, runs)]
+    return made
+
+
+def audited(family: RunFolder, runs: Path) -> Iterator[tuple[Audited, AuditResult]]:
+    """Audit the pairs of a family that it has the models of, one after another."""
+    from unskew.audit import audit
+    from unskew.nursery.claims import AUDITS
+
+    for pair in AUDITS:
+        if pair.model not in family.config["models"]:
+            continue
+        wanted = _audit(family.path, pair)
+        yield (
+            pair,
+            audit(
+                family.path / "base",
+                family.path / pair.model,
                 tasks=wanted.tasks,
                 conjugations=CONJUGATIONS,
                 include=wanted.include,
                 runs=runs,
-            )
-            made.append(result.folder.path)
-    return made
+            ),
+        )
 
 
 def _raised(seed: int, runs: Path, threads: int | None) -> RunFolder:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from unskew.nursery.claims import CLAIMS, FALL
+from unskew.nursery.claims import CLAIMS, FALL, untold
 from unskew.paper.findings import NOT_RUN, Finding, Word, over, signed
 from unskew.paper.shelf import Place
 from unskew.report.rows import choose
@@ -32,7 +32,7 @@ def family(claim: str, model: str, unit: str, asked: int) -> Callable[[Place], F
 
     def read(place: Place) -> Finding:
         rows = choose(place.table("claims", CLAIMS), claim=claim, model=model)
-        return _seeds(rows[rows["holds"].notna()], unit, asked)
+        return _seeds(rows, unit, asked)
 
     return read
 
@@ -46,7 +46,7 @@ def several(cases: Sequence[tuple[str, str]], asked: int) -> Callable[[Place], F
         for claim, model in cases:
             rows = choose(table, claim=claim, model=model)
             name = f"{model}, {claim.removeprefix('verdict-')}"
-            one = _seeds(rows[rows["holds"].notna()], "", asked)
+            one = _seeds(rows, "", asked)
             found[name] = one._replace(found=f"{one.found} ({one.basis})", basis="")
         return over(found, len(cases))
 
@@ -117,10 +117,16 @@ def drop(tasks: tuple[str, ...]) -> Callable[[Place], Finding]:
 
 
 def _seeds(rows: pd.DataFrame, unit: str, asked: int) -> Finding:
-    """Rows of one claim, a row per seed for which it could be told whether it holds."""
+    """Rows of one claim, a row per seed. Where no seed's table tells whether it holds, that is
+    undecided, or, where nothing was asked, not run."""
+    told = [isinstance(found, str) and not untold(found) for found in rows["found"]]
+    asked_of = rows.loc[told]
+    rows = asked_of[asked_of["holds"].notna()]
     n = len(rows)
-    if n == 0:
+    if asked_of.empty:
         return NOT_RUN
+    if n == 0:
+        return Finding("inconclusive", "; ".join(dict.fromkeys(asked_of["found"])))
     held = int(rows["holds"].astype(bool).sum())
     word: Word = "reproduced" if n >= asked else "inconclusive"
     if held < n:
