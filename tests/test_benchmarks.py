@@ -119,7 +119,9 @@ def test_a_target_that_nobody_reaches(benchmark, monkeypatch: pytest.MonkeyPatch
     setting = tiny_setting(races, target=0.0)
     examination = races.Examination(setting)
     never, deadline = (math.inf, ""), time.monotonic() + 60
-    mine = races.run_ours(races.OURS, races.Muon(), 0, setting, examination, never, deadline)
+    mine = races.run_ours(
+        races.OURS, races.recipe(setting, races.Muon()), setting, examination, never, deadline
+    )
     assert not mine.reached
     assert mine.stopped_by == "end of its schedule"
     assert mine.steps == setting.steps

@@ -17,7 +17,7 @@ paper (three models of 7 billion weights, on a GPU), or a YAML file.
 Examples:
   unskew purple
   unskew purple demo --dry-run
-  unskew purple small questions.held=100
+  unskew purple small --subject dpo
   unskew purple my-grid.yaml --device cuda
 """
 PREFIX = "purple-"
@@ -35,6 +35,10 @@ def purple(
     runs: Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")] = Path(
         "runs"
     ),
+    subject: Annotated[
+        str | None,
+        Parameter(help="fill only this subject's row; the whole grid takes it up later"),
+    ] = None,
     device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:1")] = None,
     threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
 ) -> int:
@@ -61,6 +65,8 @@ def purple(
         *([] if threads is None else [f"threads={threads}"]),
     ]
     config = load(preset, changes, TypeAdapter(Purple))
+    if subject is not None:
+        config = config.row(config.named(subject))
     if dry_run:
         import yaml
 

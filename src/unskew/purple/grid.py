@@ -1,16 +1,18 @@
 """The grid: every subject under every attack behind every defence, as cells that can be resumed.
 
-One run folder. Each cell is a file that is written when the cell is done; below it, each answer of
-a subject and each step of a search is kept as it comes, so that an interrupted run asks nothing
-twice and searches nothing twice. Tables, when all cells are there: `cells`, `examples`, `suffixes`
-and `claims`. A subject that is taught first is a run of its own.
+A grid of one subject is one run folder. Each cell is a file that is written when the cell is done;
+below it, each answer of the subject and each step of a search is kept as it comes, so that an
+interrupted run asks nothing twice and searches nothing twice. Tables, when all cells are there:
+`cells`, `examples`, `suffixes` and `claims`. A grid of several subjects is the tables of its rows,
+each of which is such a run: grids share them, and two processes fill two at a time. A subject that
+is taught first is a run of its own.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -47,6 +49,8 @@ __all__ = ["SUFFIXES", "execute", "headline"]
 
 SUFFIXES = {"subject": "str", "attack": "str", "defence": "str", "suffix": "str"}
 """What one attempt appends to every question, where it is the same text."""
+TABLES = {"cells": cells.CELLS, "examples": cells.EXAMPLES, "suffixes": SUFFIXES}
+"""What a grid tells, but for its claims, which are of all its rows together."""
 
 
 def execute(config: Purple, store: Store, progress: Progress) -> RunFolder:
@@ -59,16 +63,34 @@ def execute(config: Purple, store: Store, progress: Progress) -> RunFolder:
     """
     prepare(config)
     material = read(config.questions)
-    sources = [source(config, subject, material, store, progress) for subject in config.subjects]
-    with store.open(config, parents(config, material, sources)) as folder:
+    rows = [_filled(config.row(subject), material, store, progress) for subject in config.subjects]
+    if len(rows) == 1:
+        return rows[0]
+    names = (subject.name for subject in config.subjects)
+    with store.open(config, {f"row {n}": r.id for n, r in zip(names, rows, strict=True)}) as folder:
         if not folder.finished:
-            # One after the other, so that one model is held at a time.
-            rows = (
-                _Row(config, place, source, material, folder, progress)
-                for place, source in enumerate(sources)
-            )
-            _tables(config, material, rows, folder)
+            tables = {
+                name: typed([row for of in rows for row in _rows(of, name)], columns)
+                for name, columns in TABLES.items()
+            }
+            _finish(folder, tables)
         return folder
+
+
+def _filled(config: Purple, material: Material, store: Store, progress: Progress) -> RunFolder:
+    """The grid of one subject."""
+    (subject,) = config.subjects
+    where = source(config, subject, material, store, progress)
+    with store.open(config, parents(config, material, where)) as folder:
+        if not folder.finished:
+            row = _Row(config, where, material, folder, progress)
+            _finish(folder, _tables(row))
+        return folder
+
+
+def _rows(folder: RunFolder, table: str) -> list[dict[str, Any]]:
+    found = folder.read_table(table).to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in found]
 
 
 def headline(table: pd.DataFrame) -> str:
@@ -87,7 +109,6 @@ class _Row:
     """All cells of one subject. Its model is opened when something must be asked of it."""
 
     config: Purple
-    place: int
     source: str | Path | None
     material: Material
     folder: RunFolder
@@ -98,22 +119,22 @@ class _Row:
 
     @property
     def subject(self) -> AnySubject:
-        return self.config.subjects[self.place]
+        return self.config.subjects[0]
 
-    def benign(self, d: int, defence: AnyDefence) -> Benignly:
+    def benign(self, d: int) -> Benignly:
         """The benign held-out questions behind a defence."""
-        name = f"benign/{self.place:02}-{d:02}.json"
+        name = f"benign/{d:02}.json"
         return self._kept(name, Benignly) or self._put(name, self._benign(d))
 
     def cell(self, a: int, d: int) -> Cell:
-        name = f"cells/{self.place:02}-{a:02}-{d:02}.json"
+        name = f"cells/{a:02}-{d:02}.json"
         return self._kept(name, Cell) or self._put(name, self._cell(a, d))
 
     # What is asked -------------------------------------------------------------------------------
 
     @cached_property
     def asked(self) -> Remembered:
-        answers = Answers(self.folder.path / "answers" / f"{self.place:02}.jsonl")
+        answers = Answers(self.folder.path / "answers.jsonl")
         return Remembered(self._opened, answers)
 
     @cached_property
@@ -179,7 +200,7 @@ class _Row:
         attack, behind = self.config.all_attacks()[a], self._behind(d)
         defended = behind(None)
         knows = adapts(attack, defended.view, defended.drops)
-        key = f"{self.place:02}-{a:02}" + (f"-{d:02}" if knows else "")
+        key = f"{a:02}" + (f"-{d:02}" if knows else "")
         asks, seconds = self._asks(key, attack, defended)
         before = self.asked.answers.spent
         questions = [*self.material.training, *self.material.held]
@@ -293,41 +314,37 @@ def _suffix(asks: Sequence[tuple[Ask, ...]], questions: Sequence[str]) -> str | 
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def _tables(config: Purple, material: Material, rows: Iterator[_Row], folder: RunFolder) -> None:
+def _tables(one: _Row) -> dict[str, pd.DataFrame]:
+    config, subject = one.config, one.subject
     attacks, defences = config.all_attacks(), config.all_defences()
     attack_names, defence_names = labels(attacks), labels(defences)
     how = Precision(config.level, config.resamples, config.seed)
-    held = [question.cluster for question in material.held]
-    benign = [one.cluster for one in material.benign]
-    found: list[dict[str, Any]] = []
-    examples: list[dict[str, Any]] = []
-    suffixes: list[dict[str, Any]] = []
-    for one in rows:
-        subject = one.subject
-        total = len(defences) * (len(attacks) + 1)
-        with one.progress.task(f"{subject.name}: cells", total) as task:
-            undefended = one.benign(0, defences[0])
-            for d, defence in enumerate(defences):
-                kindly = one.benign(d, defence)
-                about = cells.benign_row(kindly, undefended, benign, how)
+    held = [question.cluster for question in one.material.held]
+    benign = [asked.cluster for asked in one.material.benign]
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    with one.progress.task(f"{subject.name}: cells", len(defences) * (len(attacks) + 1)) as task:
+        undefended = one.benign(0)
+        for d, defence in enumerate(defences):
+            about = cells.benign_row(one.benign(d), undefended, benign, how)
+            task.advance(1)
+            plain = one.cell(0, d)
+            for a in range(len(attacks)):
+                cell = one.cell(a, d)
+                names = {
+                    "subject": subject.name, "attack": attack_names[a],
+                    "defence": defence_names[d],
+                }  # fmt: skip
+                more = {"enforcement": subject.enforcement, "input": defence.input}
+                found["cells"].append(names | more | about | cells.row(cell, plain, held, how))
+                found["examples"] += [names | each.model_dump() for each in cell.examples]
+                if cell.suffix is not None:
+                    found["suffixes"].append(names | {"suffix": cell.suffix})
                 task.advance(1)
-                plain = one.cell(0, d)
-                for a in range(len(attacks)):
-                    cell = one.cell(a, d)
-                    names = {
-                        "subject": subject.name, "attack": attack_names[a],
-                        "defence": defence_names[d],
-                    }  # fmt: skip
-                    more = {"enforcement": subject.enforcement, "input": defence.input}
-                    found.append(names | more | about | cells.row(cell, plain, held, how))
-                    examples += [names | one.model_dump() for one in cell.examples]
-                    if cell.suffix is not None:
-                        suffixes.append(names | {"suffix": cell.suffix})
-                    task.advance(1)
-    table = typed(found, cells.CELLS)
-    what = claims(table)
-    folder.write_table("cells", table)
-    folder.write_table("examples", typed(examples, cells.EXAMPLES))
-    folder.write_table("suffixes", typed(suffixes, SUFFIXES))
-    folder.write_table("claims", what)
+    return {name: typed(found[name], columns) for name, columns in TABLES.items()}
+
+
+def _finish(folder: RunFolder, tables: dict[str, pd.DataFrame]) -> None:
+    what = claims(tables["cells"])
+    for name, table in (tables | {"claims": what}).items():
+        folder.write_table(name, table)
     folder.finish({"headline": headline(what)})

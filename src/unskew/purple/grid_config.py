@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from unskew.errors import UserError
 from unskew.purple.attacks import Nothing, Transfer
 from unskew.purple.config import Enforce
 from unskew.purple.defences import AnyDefence, Asked, Paraphrase, Perplexity, Synonyms, Undefended
@@ -17,6 +18,7 @@ from unskew.purple.grid_attacks import label as attack_label
 from unskew.purple.questions import AnyQuestions
 from unskew.runs.config import Frozen
 from unskew.runs.identity import EXECUTION
+from unskew.runs.mistakes import nearest
 from unskew.training.machine import Machine
 
 __all__ = ["AnySubject", "Model", "Purple", "Rule", "Rules", "Taught", "labels"]
@@ -111,6 +113,21 @@ class Purple(Machine):
         if len(set(names)) < len(names):
             raise ValueError("subjects: two have the same name")
         return self
+
+    def named(self, name: str) -> AnySubject:
+        """The subject of that name.
+
+        Raises: UserError: there is none.
+        """
+        known = {subject.name: subject for subject in self.subjects}
+        if name not in known:
+            hint = f"the grid's subjects: {', '.join(known)}"
+            raise UserError(f"no subject of this grid{nearest(name, known)}", name, hint)
+        return known[name]
+
+    def row(self, subject: AnySubject) -> Purple:
+        """The grid of one of the subjects."""
+        return self.model_copy(update={"subjects": (subject,)})
 
     def all_attacks(self) -> tuple[AnyGridAttack, ...]:
         """The attacks, none first."""

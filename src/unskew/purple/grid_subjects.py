@@ -77,14 +77,12 @@ def _attacked(model: Open, lesson: Lesson) -> Prompt:
     return Prompt(before, form.after, form.lead + lesson.pair.rejected)
 
 
-def parents(
-    config: Purple, material: Material, sources: Sequence[str | Path | None]
-) -> dict[str, str]:
-    """What a grid stands on, by hash: the texts, the models and the suffixes that it is given."""
+def parents(config: Purple, material: Material, where: str | Path | None) -> dict[str, str]:
+    """What a grid of one subject, whose model lies at `where`, stands on, by hash: the texts, the
+    models and the suffixes that it is given."""
     told = {"questions": _hashed(repr(material).encode())}
-    for subject, source in zip(config.subjects, sources, strict=True):
-        if source is not None:
-            told[f"subject {subject.name}"] = digest(Path(located(source)))
+    if where is not None:
+        told[f"subject {config.subjects[0].name}"] = digest(Path(located(where)))
     own = {s.model for s in config.subjects if isinstance(s, Model)}
     own |= {s.base for s in config.subjects if isinstance(s, Taught)}
     for name in config.models():
