@@ -33,8 +33,8 @@ def tiny_size(training: ModuleType):
 
 def tiny_setting(races: ModuleType, target: float):
     return races.Setting(
-        dim=2, exemplars=3, layers=1, heads=1, width=8, batch=4, garg_batch=4, steps=12, every=2,
-        prompts=64, target=target,
+        dim=2, exemplars=3, layers=1, heads=1, width=8, batch=4, garg_batch=4, raventos_batch=4,
+        steps=12, every=2, prompts=64, target=target,
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_another_network_is_not_taken_for_the_same(benchmark, monkeypatch: pytes
 def test_a_target_that_all_reach(benchmark):
     races = benchmark("time_to_bayes")
     rows = races.compare(tiny_setting(races, target=1e9), budget=120, grid=(1e-3,))
-    assert [r.contender for r in rows] == [races.OURS, races.ADAM, races.GARG]
+    assert [r.contender for r in rows] == [races.OURS, races.ADAM, races.RAVENTOS, races.GARG]
     assert rows[0].ratio == 1
     for row in rows:
         assert row.reached
@@ -120,8 +120,9 @@ def test_a_target_that_nobody_reaches(benchmark, monkeypatch: pytest.MonkeyPatch
     examination = races.Examination(setting)
     never, deadline = (math.inf, ""), time.monotonic() + 60
     mine = races.run_ours(
-        races.OURS, races.recipe(setting, races.Muon()), setting, examination, never, deadline
-    )
+        races.OURS, races.network(setting), races.recipe(setting, races.Muon()), setting,
+        examination, never, deadline,
+    )  # fmt: skip
     assert not mine.reached
     assert mine.stopped_by == "end of its schedule"
     assert mine.steps == setting.steps
@@ -179,6 +180,46 @@ def test_a_stack_trains_the_same_models(
     monkeypatch.setattr(stacks, "stacked_loss", lambda p, *rest: inner([p[0], *p[:-1]], *rest))
     with pytest.raises(AssertionError, match="differ by"):
         stacks.compare("tiny", tiny_size(training), 3, turns=1, matmul=8)
+
+
+def test_each_change_is_one_part_of_the_recipe(benchmark):
+    parts, races = benchmark("ablation"), benchmark("time_to_bayes")
+    recipe, *changed = parts.changes(races.DEFAULT)
+    names = [(change.part, change.choice) for change in changed]
+    assert len(set(names)) == len(names)
+    for change in changed:
+        assert change._replace(part=recipe.part, choice=recipe.choice) != recipe
+        both = change.model != recipe.model, change.training != recipe.training
+        assert not all(both), change
+        if any(both):
+            assert (change.drawn, change.pool) == (False, None)
+
+
+def test_an_ablation_compares_seeds_with_themselves(benchmark, tmp_path: Path, monkeypatch, capsys):
+    parts, races = benchmark("ablation"), benchmark("time_to_bayes")
+    monkeypatch.setattr(parts, "DEFAULT", tiny_setting(races, target=1e9))
+    out = tmp_path / "ablation.parquet"
+    words = ["--steps", "12", "--seeds", "0", "1", "--out", str(out)]
+    parts.main([*words, "--parts", "block", "initialisation", "diversity"])
+    table = pd.read_parquet(out)
+    assert list(table["choice"])[:5] == [
+        "", "GPT-2's", "outputs drawn", "64 tasks first", "1024 tasks first"
+    ]  # fmt: skip
+    assert list(table["seed"]) == [0] * 5 + [1] * 5
+    assert table["reached"].all()
+    assert (table["steps"] == 2).all()
+    assert (table.loc[table["part"] == parts.THE_RECIPE, "ratio"] == 1).all()
+    # Weights, prompts and what is changed all make a difference.
+    assert table["worst"].nunique() == 10
+    assert "time to Bayes: diversity" in capsys.readouterr().out
+
+
+def test_an_ablation_that_never_arrives_is_a_bound(benchmark):
+    parts, races = benchmark("ablation"), benchmark("time_to_bayes")
+    rows = list(parts.compare(tiny_setting(races, target=0.0), [0], ["clipping"]))
+    assert [row.reached for row in rows] == [False, False]
+    assert all(math.isnan(row.ratio) for row in rows)
+    assert races.show(parts.lines(rows)).count("stopped by end of its schedule") == 2
 
 
 def test_all_in_one_table(

@@ -78,6 +78,15 @@ def test_a_grid_is_run_and_shown(
     assert capsys.readouterr().out == out
 
 
+def test_one_row_of_a_grid(grid: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("small", "--subject", "dpo", "--dry-run") == 0
+    told = yaml.safe_load(capsys.readouterr().out)
+    assert [subject["name"] for subject in told["subjects"]] == ["dpo"]
+    with pytest.raises(UserError, match="no subject of this grid") as error:
+        call(grid, "--subject", "mien")
+    assert "the grid's subjects: mine" in str(error.value)
+
+
 def test_other_presets_are_no_grid() -> None:
     with pytest.raises(UserError, match="no grid of attacks and defences") as error:
         call("nursery")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from purple.grids import configured, write
+from purple.grids import configured, document, write
 from unskew.errors import UserError
 from unskew.purple import grid, grid_claims
 from unskew.purple.cells import CELLS, EXAMPLES, Answered, Cell, Precision, chosen, row
@@ -164,6 +164,46 @@ def test_a_finished_grid_asks_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     again = Interrupted(monkeypatch, 0)
     assert filled(configured(tmp_path), tmp_path / "runs").id == folder.id
     assert again.asked == []
+
+
+def test_a_row_that_was_filled_before_is_taken_up(
+    tmp_path: Path, done: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path)
+    mine = document(tmp_path)["subjects"][0]
+    other = mine | {"name": "other", "otherwise": "It is purple.", "enforcement": "sft"}
+    config = configured(tmp_path, subjects=[other, mine])
+    row = filled(config.row(config.named("mine")), tmp_path / "runs")
+    with monkeypatch.context() as patch:
+        alone = Interrupted(patch, None)
+        filled(config.row(config.named("other")), tmp_path / "alone")
+    with monkeypatch.context() as patch:
+        rest = Interrupted(patch, None)
+        whole = filled(config, tmp_path / "runs")
+    assert rest.asked == alone.asked
+    cells = whole.read_table("cells")
+    assert list(dict.fromkeys(cells["subject"])) == ["other", "mine"]
+    same = cells[cells["subject"] == "mine"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, row.read_table("cells"))
+    # One without the other: the same tables, as a grid of one subject is its row.
+    times = ["seconds", "search_seconds"]
+    left, right = (f.read_table("cells").drop(columns=times) for f in (row, done[0]))
+    pd.testing.assert_frame_equal(left, right)
+    # The guard's claim is one, of all rows together.
+    claimed = whole.read_table("claims")
+    assert list(claimed["claim"]).count("guard-holds") == 1
+    counted = [t.loc[t["claim"] == "guard-holds", "n"].item() for t in _claims_of(whole, row)]
+    assert counted[0] == 2 * counted[1]
+
+
+def _claims_of(*folders: RunFolder) -> list[Any]:
+    return [folder.read_table("claims") for folder in folders]
+
+
+def test_a_subject_that_is_not_there_is_named(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(UserError, match="did you mean 'mine'"):
+        configured(tmp_path).named("mien")
 
 
 def test_other_suffixes_are_another_run(tmp_path: Path) -> None:

@@ -69,12 +69,14 @@ def execute(config: Purple, store: Store, progress: Progress) -> RunFolder:
     names = (subject.name for subject in config.subjects)
     with store.open(config, {f"row {n}": r.id for n, r in zip(names, rows, strict=True)}) as folder:
         if not folder.finished:
-            tables = {
-                name: typed([row for of in rows for row in _rows(of, name)], columns)
-                for name, columns in TABLES.items()
-            }
-            _finish(folder, tables)
+            _finish(folder, {name: _together(rows, name) for name in TABLES})
         return folder
+
+
+def _together(rows: Sequence[RunFolder], table: str) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([row.read_table(table) for row in rows], ignore_index=True)
 
 
 def _filled(config: Purple, material: Material, store: Store, progress: Progress) -> RunFolder:
@@ -86,11 +88,6 @@ def _filled(config: Purple, material: Material, store: Store, progress: Progress
             row = _Row(config, where, material, folder, progress)
             _finish(folder, _tables(row))
         return folder
-
-
-def _rows(folder: RunFolder, table: str) -> list[dict[str, Any]]:
-    found = folder.read_table(table).to_dict("records")
-    return [{str(column): value for column, value in row.items()} for row in found]
 
 
 def headline(table: pd.DataFrame) -> str:
