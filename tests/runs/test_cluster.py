@@ -141,6 +141,9 @@ class Machines:
             "RAY_worker_niceness": "0",
         }
         self.folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # sockets have short names
+        # Ray notes its newest cluster in a folder that only a Ray before it would have made.
+        self.variables["RAY_TMPDIR"] = self.folder
+        (Path(self.folder) / "ray").mkdir()
         self.log = (Path(self.folder) / "nodes.log").open("w+")
         self.nodes = subprocess.Popen(
             [sys.executable, "-c", NODES, self.folder],
@@ -150,7 +153,11 @@ class Machines:
             stdout=subprocess.PIPE,
             stderr=self.log,
         )
-        self.address = self._said("address")
+        try:
+            self.address = self._said("address")
+        except BaseException:
+            self.end()  # nobody else can
+            raise
 
     def _said(self, what: str) -> str:
         assert self.nodes.stdout is not None
