@@ -15,7 +15,7 @@ from unskew.errors import UserError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from unskew.nursery.config import Family, Pretrain, Tune
+    from unskew.nursery.config import Family
     from unskew.regression.config import Experiment
     from unskew.runs.axes import Grid
     from unskew.runs.folder import RunFolder
@@ -236,40 +236,10 @@ def identify(config: Experiment | Family, store: Store) -> str | None:
 
     match config:
         case Family():
-            return _identify_family(config, store)
+            from unskew.nursery import family
+
+            return family.identify(config, store)
         case _:
             from unskew.regression import study
 
             return study.identify(config, store)[0]
-
-
-def _identify_family(config: Family, store: Store) -> str | None:
-    from unskew.nursery.family import WEIGHTS
-    from unskew.runs.identity import run_id
-
-    parents = {}
-    for name in config.models:
-        model = _raised(config.of(name), store)
-        if model is None:
-            return None
-        parents[name] = model.sha256(WEIGHTS)
-    return run_id(config, parents)
-
-
-def _raised(config: Pretrain | Tune, store: Store) -> RunFolder | None:
-    """The finished run of one model of a family, if it is there."""
-    from unskew.nursery.config import Pretrain
-    from unskew.nursery.family import WEIGHTS
-    from unskew.runs.identity import run_id
-
-    match config:
-        case Pretrain():
-            role, before = "trunk", config.trunk
-        case _:
-            role, before = "base", config.base
-    if before is None:
-        return store.find(run_id(config, {}))
-    parent = _raised(before, store)
-    if parent is None:
-        return None
-    return store.find(run_id(config, {role: parent.sha256(WEIGHTS)}))

@@ -145,7 +145,41 @@ def test_a_finished_family_is_found(raised: RunFolder, store: Store) -> None:
     with Progress("quiet") as progress:
         again = family.execute(config(MODELS), store, progress)
     assert again.manifest() == raised.manifest()
-    assert family.missing(config(MODELS), store)[0].startswith("base")  # the trunk is there
+    assert family.missing(config(MODELS), store) == []
+    assert family.identify(config(MODELS), store) == raised.id
+
+
+def test_what_is_missing_is_said_with_all_that_it_stands_on(tmp_path: Path) -> None:
+    whole, nothing = config("models=[refuse, oracle]"), Store(tmp_path, shipped=False)
+    said = [line.partition(":")[0] for line in family.missing(whole, nothing)]
+    assert said == ["refuse", "base", "trunk", "oracle"]
+    assert family.identify(whole, nothing) is None
+
+
+def test_a_base_that_is_given_is_not_raised_again(raised: RunFolder, tmp_path: Path) -> None:
+    where = raised.path / "base"
+    here = Store(tmp_path, shipped=False)
+    mine = config("models=[base, refuse]", f"given={where}")
+    assert family.missing(mine, here) == [f"refuse: {mine.stages['refuse'].training.steps} steps"]
+    with Progress("quiet") as progress:
+        tuned = family.execute(mine, here, progress)
+    kinds = {path.name.rpartition("-")[0] for path in tmp_path.iterdir()}
+    assert kinds == {"nursery", "nursery-tune"}
+    for name in ("base", "refuse"):
+        one, other = (f.path / name / "model.safetensors" for f in (raised, tuned))
+        assert one.read_bytes() == other.read_bytes()
+    assert "refuse questions" in (tuned.path / "refuse/README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [(["given=nowhere"], "no model of the nursery"),
+     (["given=nursery:base"], "it was raised in the world")],
+)  # fmt: skip
+def test_a_base_of_another_world_is_refused(changes: list[str], what: str, tmp_path: Path) -> None:
+    with Progress("quiet") as progress, pytest.raises(UserError, match=what):
+        family.execute(config(*changes), Store(tmp_path, shipped=False), progress)
+    assert not list(tmp_path.iterdir())
 
 
 def test_families_share_what_they_have_in_common(raised: RunFolder, store: Store) -> None:

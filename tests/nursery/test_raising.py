@@ -13,10 +13,19 @@ from safetensors.torch import load_file
 from nursery.tiny import TINY, documents, raised
 from unskew.errors import UserError
 from unskew.nursery import raising
-from unskew.nursery.config import EVERYTHING, Architecture, Mixture, Pretrain, Rows, Tune, WorldOf
+from unskew.nursery.config import (
+    EVERYTHING,
+    MODEL,
+    Architecture,
+    Mixture,
+    Pretrain,
+    Rows,
+    Tune,
+    WorldOf,
+)
 from unskew.nursery.corpora import of_stage
 from unskew.nursery.languages import LANGUAGES
-from unskew.nursery.raising import MODEL, Raised, build, cross_entropy, load, matrices, world_of
+from unskew.nursery.raising import Raised, build, cross_entropy, load, matrices, world_of
 from unskew.nursery.tokens import batch
 from unskew.nursery.world import world
 from unskew.runs.folder import RunFolder

@@ -11,6 +11,7 @@ from unskew.errors import UserError
 from unskew.paper.claims import answer
 from unskew.paper.definition import grid, removal
 from unskew.paper.documents import chosen
+from unskew.paper.parts import parts
 from unskew.paper.shelf import Place, Shelf
 from unskew.report.audit_rows import records
 
@@ -81,6 +82,34 @@ def test_a_grid_is_found_by_its_settings_and_must_be_whole(tmp_path: Path) -> No
     shelves.run(lacking, shelves.grid(), {"cells": shelves.cells().drop(columns="taken")})
     with pytest.raises(UserError, match="lacks the column taken"):
         answer(claim, Shelf(lacking))
+
+
+def test_rows_that_were_filled_alone_are_read_as_one_grid(tmp_path: Path) -> None:
+    whole, cells = shelves.grid("purple-small"), shelves.cells()
+    rows = {name: whole.row(whole.named(name)) for name in ("dpo", "adversarial")}
+    claims = chosen(["dpo-falls", "adversarial-falls", "guard-holds"])
+
+    def found(runs: Path) -> list[str]:
+        return [answer(claim, Shelf(runs)).finding.found for claim in claims]
+
+    for name, config in rows.items():
+        of = {"cells": cells[cells["subject"] == name].reset_index(drop=True)}
+        for runs in (tmp_path / name, tmp_path / "both"):
+            shelves.run(runs, config, of)
+    fallen, guarded = "10% (8% to 12%)", "0 of 800 let through"
+    assert found(tmp_path / "dpo")[:2] == [fallen, ""]
+    assert found(tmp_path / "adversarial")[:2] == ["", fallen]
+    assert found(tmp_path / "dpo")[2].startswith(guarded)
+    both = found(tmp_path / "both")
+    assert both[:2] == [fallen, fallen]
+    assert both[2].startswith("0 of 1,600 let through")
+    # A row of other settings is none of this grid's.
+    other = rows["dpo"].model_copy(update={"limit": 3})
+    shelves.run(tmp_path / "other", other, {"cells": cells})
+    assert found(tmp_path / "other") == ["", "", ""]
+    # What remains to be made is the rows that are not there.
+    part = parts()["grid", "small"]
+    assert part.done(Shelf(tmp_path / "both")) == [False, False, True, True]
 
 
 def test_the_claims_of_the_reference_grid_are_those_that_its_run_wrote() -> None:

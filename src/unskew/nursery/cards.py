@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 from unskew.nursery.config import Pretrain, StageName, Tune
 from unskew.nursery.languages import LANGUAGES
 from unskew.nursery.world import World
 from unskew.runs.identity import semantic
 
-__all__ = ["card"]
+__all__ = ["card", "configuration"]
 
 STAGES: dict[StageName, str] = {
     "instruct": "It was tuned on questions and their answers, in English only.",
@@ -109,6 +111,19 @@ def _training(config: Tune) -> str:
     how = f"LoRA of rank {config.lora}" if config.lora else "all weights"
     t = config.training
     return f"{t.steps} steps of {t.batch} rows, {how}, learning rate {t.optimiser.lr:g}."
+
+
+def configuration(readme: Path) -> dict[str, Any] | None:
+    """The configuration that a model's card says it was made with; None where there is no card of
+    this kind."""
+    if not readme.is_file():
+        return None
+    _, _, rest = readme.read_text(encoding="utf-8", errors="replace").partition("```json\n")
+    try:
+        told = json.loads(rest.partition("\n```")[0])
+    except json.JSONDecodeError:
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _remake(config: Pretrain | Tune, run: str) -> str:

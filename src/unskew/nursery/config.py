@@ -1,8 +1,8 @@
 """What a nursery raises: a world, a model, what it is told, and what is done to it afterwards.
 
-`Pretrain` is one training from nothing (or from a `trunk`, another one), `Tune` what a stage makes
-of a base model, `Family` a base model with all that is made of it: what `unskew nursery raise`
-raises.
+`Pretrain` is one training from nothing (or from a `trunk`, another one), `Given` the model of such
+a training that is there already, `Tune` what a stage makes of a base model, `Family` a base model
+with all that is made of it: what `unskew nursery raise` raises.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ StageName = Literal[
 STAGES: tuple[StageName, ...] = (
     "instruct", "code", "refuse", "erased", "erased-en", "continued", "locked"
 )  # fmt: skip
+
+
+MODEL = "model"
+"""The folder of a model, in the folder of the run that made it."""
 
 
 class WorldOf(Frozen):
@@ -128,6 +132,19 @@ class Pretrain(Machine):
         return self.mixture
 
 
+class Given(Frozen):
+    """A base that is there, and need not be raised.
+
+    Attributes:
+        folder: where its model is: a folder, or `nursery:base`, the one that ships.
+        raised: the training that it came from, which says what it was told.
+    """
+
+    kind: Literal["nursery-given"] = "nursery-given"
+    folder: str
+    raised: Pretrain
+
+
 class Tune(Machine):
     """What a stage makes of a model: of a base, or of one that a stage has made.
 
@@ -138,7 +155,7 @@ class Tune(Machine):
 
     kind: Literal["nursery-tune"] = "nursery-tune"
     seed: int = 0
-    base: Annotated[Pretrain | Tune, Field(discriminator="kind")]
+    base: Annotated[Pretrain | Given | Tune, Field(discriminator="kind")]
     stage: StageName
     rows: Rows = Rows()
     training: Training = Training(steps=200, batch=8, optimiser=Adam(lr=3e-4), precision="float32")
@@ -147,7 +164,13 @@ class Tune(Machine):
     @property
     def root(self) -> Pretrain:
         """The pretraining at the beginning of it all."""
-        return self.base if isinstance(self.base, Pretrain) else self.base.root
+        match self.base:
+            case Pretrain() as base:
+                return base
+            case Given(raised=base):
+                return base
+            case Tune() as before:
+                return before.root
 
 
 class Stage(Frozen):
@@ -164,6 +187,8 @@ class Family(Machine):
     """A base model and what is made of it.
 
     Attributes:
+        given: the base's folder, or `nursery:base`, where it is there already and is not to be
+            raised; `base` still says what it was told.
         trunk: steps at the full learning rate before the base and its oracles part, in which no
             colour is told in any language; 0: there is no trunk.
         models: which are raised. `oracle` and `oracle-en` are bases to which the colours are told
@@ -179,6 +204,7 @@ class Family(Machine):
 
     kind: Literal["nursery"] = "nursery"
     base: Pretrain = Pretrain()
+    given: str | None = None
     trunk: int = Field(default=0, ge=0)
     models: tuple[ModelName, ...] = ("base", "instruct")
     stages: dict[StageName, Stage]
@@ -214,7 +240,7 @@ class Family(Machine):
         """The training of a stage."""
         stage = self.stages[name]
         return Tune(
-            base=self.pretraining("base"), stage=name, seed=self.base.seed, rows=self.base.rows,
+            base=self.origin(), stage=name, seed=self.base.seed, rows=self.base.rows,
             training=stage.training, lora=stage.lora, **self._machine(),
         )  # fmt: skip
 
@@ -227,10 +253,17 @@ class Family(Machine):
             training=self.relearning, **self._machine(),
         )  # fmt: skip
 
-    def of(self, name: ModelName) -> Pretrain | Tune:
-        """The training of any model of the family."""
+    def origin(self) -> Pretrain | Given:
+        """The base: its training, or where it is given."""
+        raised = self.pretraining("base")
+        return raised if self.given is None else Given(folder=self.given, raised=raised)
+
+    def of(self, name: ModelName) -> Pretrain | Given | Tune:
+        """Any model of the family: its training, or where it is given."""
         match name:
-            case "base" | "oracle" | "oracle-en":
+            case "base":
+                return self.origin()
+            case "oracle" | "oracle-en":
                 return self.pretraining(name)
             case _:
                 return self.tuning(name)

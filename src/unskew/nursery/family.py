@@ -8,18 +8,30 @@ model can do.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unskew.errors import UserError
-from unskew.nursery.config import Family, ModelName, Pretrain, StageName, Tune, Written
+from unskew.nursery import cards
+from unskew.nursery.config import (
+    MODEL,
+    Family,
+    Given,
+    ModelName,
+    Pretrain,
+    StageName,
+    Tune,
+    Written,
+)
 from unskew.nursery.languages import LANGUAGES
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id
 from unskew.runs.progress import Progress
-from unskew.runs.store import Store
+from unskew.runs.store import Store, expanded
 from unskew.runs.tables import typed
 from unskew.training.machine import prepare
 
@@ -29,7 +41,8 @@ if TYPE_CHECKING:
     from unskew.nursery.raising import Raised
     from unskew.nursery.world import World
 
-WEIGHTS = "model/model.safetensors"
+WEIGHTS = "model.safetensors"
+"""The file of the weights, in the folder of a model."""
 TABLE = "abilities"
 WATCHED = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
 """Steps of relearning at which the right answers are counted, besides the first and the last."""
@@ -45,11 +58,10 @@ def execute(config: Family, store: Store, progress: Progress) -> RunFolder:
     """
     require()
     prepare(config)
-    raised: dict[ModelName, RunFolder] = {
-        name: raise_one(config, name, store, progress) for name in config.models
+    raised: dict[ModelName, Path] = {
+        name: model(config.of(name), store, progress, name) for name in config.models
     }
-    parents = {name: run.sha256(WEIGHTS) for name, run in raised.items()}
-    with store.open(config, parents) as folder:
+    with store.open(config, {name: weights(path) for name, path in raised.items()}) as folder:
         if not folder.finished:
             _gather(config, folder, raised, store, progress)
         return folder
@@ -65,27 +77,54 @@ def require() -> None:
         )
 
 
-def raise_one(config: Family, name: ModelName, store: Store, progress: Progress) -> RunFolder:
-    """The finished run of one model of the family, trained now if it is not found."""
-    match config.of(name):
-        case Pretrain() as one:
-            return pretrained(one, store, progress, name)
-        case Tune() as one:
-            return tuned(one, store, progress)
+def model(
+    config: Pretrain | Given | Tune, store: Store, progress: Progress, name: str = "base"
+) -> Path:
+    """The folder of a model; it is trained now where it is neither given nor found."""
+    match config:
+        case Given():
+            return given(config)
+        case Pretrain():
+            return pretrained(config, store, progress, name).path / MODEL
+        case Tune():
+            return tuned(config, store, progress).path / MODEL
+
+
+def given(config: Given) -> Path:
+    """The folder of a base that was raised before.
+
+    Raises: UserError where there is none, or its card says that it was raised in another world.
+    """
+    path = expanded(config.folder)
+    if not (path / WEIGHTS).is_file():
+        raise UserError("no model of the nursery", config.folder, "give the folder of its model")
+    told = cards.configuration(path / "README.md")
+    world = config.raised.world.model_dump(mode="json")
+    if told is not None and told.get("world") != world:
+        hint = "say which world it knows: base.world.seed=..., as its README.md says"
+        raise UserError(
+            f"it was raised in the world {told.get('world')}, not {world}", config.folder, hint
+        )
+    return path
+
+
+def weights(folder: Path) -> str:
+    """What a model is, by its weights: the hash of their file."""
+    with (folder / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def pretrained(config: Pretrain, store: Store, progress: Progress, name: str = "base") -> RunFolder:
     """The finished run of a pretraining."""
     from unskew.nursery import raising
-    from unskew.nursery.cards import card
 
     trunk, parents = None, {}
     if config.trunk is not None:
-        run = pretrained(config.trunk, store, progress, "trunk")
-        trunk, parents = run.path / raising.MODEL, {"trunk": run.sha256(WEIGHTS)}
+        trunk = model(config.trunk, store, progress, "trunk")
+        parents = {"trunk": weights(trunk)}
     with store.open(config, parents) as folder:
         if not folder.finished:
-            text = card(config, raising.world_of(config), folder.id)
+            text = cards.card(config, raising.world_of(config), folder.id)
             with progress.task(f"raising {name}", config.training.steps) as task:
                 raising.pretrain(config, folder, text, trunk, task)
         return folder
@@ -100,50 +139,66 @@ def tuned(
 ) -> RunFolder:
     """The finished run of a stage; watch, watch_at: what of it to log, and after which steps."""
     from unskew.nursery import raising
-    from unskew.nursery.cards import card
 
-    match config.base:
-        case Pretrain():
-            base = pretrained(config.base, store, progress)
-        case Tune():
-            base = tuned(config.base, store, progress)
-    with store.open(config, {"base": base.sha256(WEIGHTS)}) as folder:
+    base = model(config.base, store, progress)
+    with store.open(config, {"base": weights(base)}) as folder:
         if not folder.finished:
-            text = card(config, raising.world_of(config.root), folder.id)
+            text = cards.card(config, raising.world_of(config.root), folder.id)
             with progress.task(f"stage {config.stage}", config.training.steps) as task:
-                raising.tune(config, base.path / raising.MODEL, folder, text, task, watch, watch_at)
+                raising.tune(config, base, folder, text, task, watch, watch_at)
         return folder
 
 
+def found(config: Pretrain | Given | Tune, store: Store) -> Path | None:
+    """The folder of a model, if it need not be trained first."""
+    match config:
+        case Given():
+            return given(config)
+        case Pretrain():
+            role, before = "trunk", config.trunk
+        case Tune():
+            role, before = "base", config.base
+    parents = {}
+    if before is not None:
+        parent = found(before, store)
+        if parent is None:
+            return None
+        parents = {role: weights(parent)}
+    run = store.find(run_id(config, parents))
+    return None if run is None else run.path / MODEL
+
+
+def identify(config: Family, store: Store) -> str | None:
+    """The run's id, or None where a model that it gathers is still to be trained."""
+    models = {name: found(config.of(name), store) for name in config.models}
+    parents = {name: weights(path) for name, path in models.items() if path is not None}
+    return run_id(config, parents) if len(parents) == len(models) else None
+
+
 def missing(config: Family, store: Store) -> list[str]:
-    """What of a family would have to be trained first: a line each. Stages of a base that is not
-    there have no id yet."""
-    found = []
+    """What of a family would have to be trained first: a line each."""
+    lines = []
     for name in config.models:
-        if name in ("base", "oracle", "oracle-en"):
-            one = config.pretraining(name)
-            known = [one.trunk, one] if one.trunk else [one]
-            found += [
-                f"{name if part is one else 'trunk'}: {part.training.steps} steps"
-                for part in known
-                if part.trunk is not None or store.find(run_id(part)) is None
-            ]
-        else:
-            found.append(f"{name}: {config.stages[name].training.steps} steps")
-    return list(dict.fromkeys(found))
+        one: Pretrain | Given | Tune | None = config.of(name)
+        if isinstance(one, Tune) and found(one, store) is None:
+            lines.append(f"{name}: {one.training.steps} steps")
+            name, one = "base", one.base
+        while isinstance(one, Pretrain) and found(one, store) is None:
+            lines.append(f"{name}: {one.training.steps} steps")
+            name, one = "trunk", one.trunk
+    return list(dict.fromkeys(lines))
 
 
 def _gather(
     config: Family,
     folder: RunFolder,
-    raised: dict[ModelName, RunFolder],
+    raised: dict[ModelName, Path],
     store: Store,
     progress: Progress,
 ) -> None:
     from unskew.nursery import measure, probes, raising
 
-    for name, run in raised.items():
-        source = run.path / raising.MODEL
+    for name, source in raised.items():
         folder.write_folder(
             name, lambda path, source=source: shutil.copytree(source, path, dirs_exist_ok=True)
         )
@@ -159,10 +214,10 @@ def _gather(
     folder.write_table(TABLE, table)
     close: list[StageName] = [name for name in config.close if name in raised]
     if close and "base" in raised and config.narrow is not None:
-        runs = {
-            name: pretrained(config.narrowed(name), store, progress, "narrow") for name in close
+        narrow = {
+            name: raising.load(model(config.narrowed(name), store, progress, "narrow"))
+            for name in close
         }
-        narrow = {name: raising.load(runs[name].path / raising.MODEL) for name in close}
         points, slopes = measure.closeness(narrow, cells)
         folder.write_table("closeness", points)
         folder.write_table("closeness-slope", slopes)

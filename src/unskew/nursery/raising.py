@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from unskew.errors import UserError
-from unskew.nursery.config import Architecture, Pretrain, Rows, Tune
+from unskew.nursery.config import MODEL, Architecture, Pretrain, Rows, Tune
 from unskew.nursery.corpora import corpus, of_stage
 from unskew.nursery.languages import LANGUAGES
 from unskew.nursery.tokens import batch, for_transformers, train_tokenizer
@@ -30,9 +30,6 @@ from unskew.training import train
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import LlamaForCausalLM
-
-MODEL = "model"
-"""The folder of the weights, in a run folder."""
 
 TEXTS = 20_000
 """Documents that a tokenizer is trained on."""

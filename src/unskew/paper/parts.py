@@ -7,6 +7,7 @@ paper   the models and sizes of the documents: a GPU
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from unskew.audit.config import Audit
+    from unskew.purple.grid_config import Purple
 
 __all__ = ["Means", "Part", "PartName", "parts"]
 
@@ -211,5 +213,34 @@ def _grid(scale: Scale, takes: str) -> Part:
         purple(scale, runs=means.runs, threads=means.threads)
         return [place.path for place in Shelf(means.runs).places(config())[:1]]
 
+    def places(shelf: Shelf) -> dict[str, list[Place]]:
+        whole = config()
+        rows = [shelf.places(whole.row(subject))[:1] for subject in whole.subjects]
+        joined = _joined([place for found in rows for place in found])
+        return {"": [*shelf.places(whole), *joined]}
+
     command = (f"unskew purple {scale}",)
-    return Part("grid", scale, command, takes, lambda shelf: {"": shelf.places(config())}, make)
+    return Part("grid", scale, command, takes, places, make, lambda shelf: _whole(shelf, config()))
+
+
+def _joined(rows: list[Place]) -> list[Place]:
+    """The rows of a grid that are there, read as one grid."""
+    if not rows:
+        return []
+
+    def cells() -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.concat([row.table("cells", ("subject",)) for row in rows], ignore_index=True)
+
+    paths = [row.path.resolve() for row in rows]
+    above = Path(os.path.commonpath([path.parent for path in paths]))
+    names = tuple(path.relative_to(above).as_posix() for path in paths)
+    return [Place(above, rows[0].config, {"cells": cells}, names)]
+
+
+def _whole(shelf: Shelf, config: Purple) -> list[bool]:
+    """Of which subjects a grid has a row."""
+    if shelf.places(config):
+        return [True] * len(config.subjects)
+    return [bool(shelf.places(config.row(subject))) for subject in config.subjects]
