@@ -206,6 +206,18 @@ def test_a_subject_that_is_not_there_is_named(tmp_path: Path) -> None:
         configured(tmp_path).named("mien")
 
 
+def test_too_few_questions_for_a_defence_are_told_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path)
+    heard = Interrupted(monkeypatch, 0)
+    config = configured(tmp_path, defences=[{"kind": "refusals", "count": 7}])
+    with pytest.raises(UserError, match="7 refusals are to be shown, and there are 6"):
+        filled(config, tmp_path / "runs")
+    assert heard.asked == []
+    assert not (tmp_path / "runs").exists()
+
+
 def test_other_suffixes_are_another_run(tmp_path: Path) -> None:
     write(tmp_path)
     first = filled(configured(tmp_path), tmp_path / "runs")

@@ -26,7 +26,7 @@ from unskew.purple import cells
 from unskew.purple.asking import Answers, Remembered
 from unskew.purple.attacks import Aim, Ask, Scene
 from unskew.purple.cells import Benignly, Cell, Precision
-from unskew.purple.defences import AnyDefence, Defended, Setting
+from unskew.purple.defences import AnyDefence, Defended, Refusals, Setting
 from unskew.purple.gcg import Step
 from unskew.purple.grid_attacks import AnyGridAttack, Translated, adapts
 from unskew.purple.grid_claims import claims
@@ -63,6 +63,9 @@ def execute(config: Purple, store: Store, progress: Progress) -> RunFolder:
     """
     prepare(config)
     material = read(config.questions)
+    for defence in config.defences:
+        if isinstance(defence, Refusals):  # told now, not after hours of searching
+            defence.check(len(material.training))
     rows = [_filled(config.row(subject), material, store, progress) for subject in config.subjects]
     if len(rows) == 1:
         return rows[0]

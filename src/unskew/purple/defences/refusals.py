@@ -24,13 +24,18 @@ class Refusals(Frozen):
     count: int = Field(default=4, ge=1)
     input: ClassVar[bool] = True
 
+    def check(self, questions: int) -> None:
+        """Raises UserError where there are not so many training questions."""
+        if questions < self.count:
+            raise UserError(
+                f"{self.count} refusals are to be shown, and there are {questions} training "
+                "questions",
+                hint="ask for more (questions.training), or show fewer (refusals: count)",
+            )
+
     def around(self, subject: Subject, setting: Setting) -> Defended:
         """Raises UserError where there are not so many questions."""
-        if len(setting.inviting) < self.count:
-            raise UserError(
-                f"{self.count} refusals are to be shown, and there are "
-                f"{len(setting.inviting)} training questions"
-            )
+        self.check(len(setting.inviting))
         shown = setting.inviting[-self.count :]
         context = "".join(setting.template.shown(q, setting.refusal) for q in shown)
         return _Shown(subject, context, view=View(context=context))
