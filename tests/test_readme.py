@@ -86,7 +86,8 @@ def test_the_other_shares_numbers_are_its_tables():
 
 def test_the_tables_of_claims_are_what_the_results_say():
     pages = runpy.run_path(str(ROOT / "tools" / "claims.py"))["pages"]()
-    assert set(pages) == {"README.md", "docs/RESULTS.md", "docs/NURSERY.md"}
+    written = {"README.md", "docs/RESULTS.md", "docs/NURSERY.md", "docs/PURPLE.md"}
+    assert set(pages) == written
     for name, page in pages.items():
         written = (ROOT / name).read_text(encoding="utf-8")
         assert written == page, f"{name} is not up to date: python tools/claims.py"
@@ -213,11 +214,20 @@ def test_what_relearning_brings_back_is_its_table():
     assert f"in each seed ({', '.join(first)} and {last} per nat" in guide
 
 
-def test_how_often_the_taught_model_says_purple_is_its_table():
-    cells = table("purple-demo", "cells").query("subject == 'dpo' and defence == 'none'")
-    (n,) = (int(n) for n in set(cells["n"]))
-    rates = dict(zip(cells["attack"], cells["dsr"].astype(float), strict=True))
-    broken = {attack: round((1 - rate) * n) for attack, rate in rates.items()}
-    assert broken["none"] == 0
-    said = f"none of {n} plain questions, and to {broken['translated pig-latin']} of them in pig"
-    assert said in " ".join(README.split())
+def test_what_breaks_the_taught_model_in_the_grid_of_the_claims_is_its_table():
+    cells = table("purple-small/dpo", "cells")
+    rates = cells.pivot_table("dsr", "attack", "defence", aggfunc="first")
+    translated = rates[rates.index.str.startswith("translated")]
+    assert len(translated) == 5
+    assert (translated["none"] < 0.5).all()
+    assert (translated["perplexity"] < 0.5).all()
+    stops = translated.drop(columns=["none", "guard"]).mean()
+    assert stops.idxmax() == "repetition"
+    gradients = cells[(cells["access"] == "gradients") & (cells["defence"] == "none")]
+    assert set(gradients["dsr"]) == {1.0}
+    assert len(gradients) == 4
+    nursery = ["translated es", "translated fr", "translated qon"]
+    assert (rates.loc[nursery, "guard"] == 1).all()
+    ciphers = cells[(cells["defence"] == "guard") & (cells["dsr"] < 1)]
+    assert (ciphers["let_through"] == 0).all()
+    assert (ciphers["read_back"] > 0).all()

@@ -1,4 +1,4 @@
-"""Write the tables of claims into README.md, docs/RESULTS.md and docs/NURSERY.md.
+"""Write the tables of claims into README.md, docs/RESULTS.md, docs/NURSERY.md and docs/PURPLE.md.
 
     python tools/claims.py
 
@@ -13,9 +13,12 @@ import pandas as pd
 from unskew.paper import show
 from unskew.paper.documents import answers
 from unskew.paper.shelf import Shelf
+from unskew.purple.grid_claims import worst
+from unskew.report.audit_rows import records
 
 ROOT = Path(__file__).parents[1]
 NURSERY = Path("results/nursery/tables/claims.parquet")
+GRID = Path("results/purple-small")
 PAGES = {"README.md": show.brief, "docs/RESULTS.md": show.full}
 
 
@@ -25,6 +28,8 @@ def pages() -> dict[str, str]:
         found = answers(Shelf(None, Path("results")))
         tables = {name: table(found) for name, table in PAGES.items()}
         tables["docs/NURSERY.md"] = by_seed(pd.read_parquet(NURSERY))
+        rows = [pd.read_parquet(path) for path in sorted(GRID.glob("*/tables/cells.parquet"))]
+        tables["docs/PURPLE.md"] = by_defence(pd.concat(rows, ignore_index=True))
     return {
         name: show.within((ROOT / name).read_text(encoding="utf-8"), table)
         for name, table in tables.items()
@@ -46,6 +51,28 @@ def by_seed(claims: pd.DataFrame) -> str:
             of["threshold"].iloc[0],
         ]
         rows.append([*cells, *(found.get(seed, "–") for seed in seeds), held])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def by_defence(cells: pd.DataFrame) -> str:
+    """A row for each subject and defence: the worst attack, and what the defence costs."""
+    head = ["subject", "defence", "plain", "worst attack", "by", "benign refused", "utility lost"]
+    rows = [head, ["---"] * len(head)]
+    plain = cells[cells["attack"] == "none"].set_index(["subject", "defence"])["dsr"]
+    for row in records(worst(cells)):
+        low, high = (f"{100 * row[name]:.0f}" for name in ("low", "high"))
+        lost = "–" if row["defence"] == "none" else f"{100 * row['lost']:.1f} points"
+        rows.append(
+            [
+                f"`{row['subject']}`",
+                row["defence"],
+                f"{100 * plain[row['subject'], row['defence']]:.0f}%",
+                f"{100 * row['dsr']:.0f}% ({low} to {high})",
+                row["attack"],
+                f"{100 * row['false_positives']:.0f}%",
+                lost.replace("-", "−"),
+            ]
+        )
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
