@@ -133,7 +133,7 @@ def sections(run: Shown) -> list[Safe]:
             el("h2", "Every attack against every defence"),
             el(
                 "p",
-                "The share of held-out questions that were defended. A star: the attack knows the "
+                "Held-out questions that were defended, in percent. A star: the attack knows the "
                 "defence. In brackets: the access that it needs.",
                 class_="lead",
             ),
@@ -166,14 +166,14 @@ def heat(table: pd.DataFrame) -> alt.ConcatChart:
         some = rows[rows["subject"] == subject]
         some = some.assign(
             shown=[
-                "–" if math.isnan(dsr) else f"{100 * dsr:.0f}%{star}"
+                "–" if math.isnan(dsr) else f"{100 * dsr:.0f}{star}"
                 for dsr, star in zip(some["dsr"], some["star"], strict=True)
             ]
         )
         columns = ["row", "column", "shown", "dsr", "low", "high", "n", "dsr_any", "seconds"]
         chart = alt.Chart(slim(some, columns)).encode(
             x=alt.X(
-                "column:N", sort=defences, title=None, axis=alt.Axis(orient="top", labelAngle=-30)
+                "column:N", sort=defences, title=None, axis=alt.Axis(orient="top", labelAngle=-60)
             ),
             y=alt.Y("row:N", sort=attacks, title=None, axis=alt.Axis(labelLimit=220)),
             tooltip=[
@@ -232,6 +232,7 @@ def _claims(table: pd.DataFrame) -> Safe:
 
 def _worst_section(run: Shown, subject: str) -> Safe:
     """The worst attack of each defence, and what the defence costs benign questions."""
+    from unskew.report.audit_task import cell, header
     from unskew.report.markup import el
 
     rows = [row for row in records(run.tables["cells"]) if row["subject"] == subject]
@@ -255,7 +256,8 @@ def _worst_section(run: Shown, subject: str) -> Safe:
             "–" if defence == "none" else _interval(bare, "lost", "lost_low", "lost_high", points),
             f"{spent:.0f}",
         )  # fmt: skip
-        lines.append(el("tr", el("th", line(defence), scope="row"), *(el("td", t) for t in shown)))
+        cells = (cell(name, text) for name, text in zip(names[1:], shown, strict=True))
+        lines.append(el("tr", el("th", line(defence), scope="row"), *cells))
     return el(
         "section",
         el("h2", f"The worst attack on each defence: {line(subject)}"),
@@ -266,8 +268,7 @@ def _worst_section(run: Shown, subject: str) -> Safe:
             "points of right answers. Seconds are of all attacks together.",
             class_="lead",
         ),
-        el("table", el("thead", el("tr", *(el("th", n, scope="col") for n in names))),
-           el("tbody", *lines), class_="stack"),
+        el("table", header(names), el("tbody", *lines), class_="stack"),
         class_="wrap audit",
     )  # fmt: skip
 
