@@ -231,3 +231,14 @@ def test_what_breaks_the_taught_model_in_the_grid_of_the_claims_is_its_table():
     ciphers = cells[(cells["defence"] == "guard") & (cells["dsr"] < 1)]
     assert (ciphers["let_through"] == 0).all()
     assert (ciphers["read_back"] > 0).all()
+
+
+def test_what_a_suffix_for_one_question_breaks_is_its_table():
+    cells = table("purple-each", "cells").query("attack != 'none'").set_index("defence")
+    assert (cells["n"] == 12).all()
+    broken = (12 * (1 - cells["dsr"].astype(float))).round().astype(int)
+    guide = " ".join((ROOT / "docs" / "PURPLE.md").read_text(encoding="utf-8").split())
+    said = f"breaks {broken['none']} of 12 questions with no defence, {broken['refusals']} with"
+    assert said in guide
+    assert broken["perplexity"] == broken["repetition"] == 0
+    assert "none where it must pass the perplexity filter or be repeated" in guide
