@@ -242,3 +242,15 @@ def test_what_a_suffix_for_one_question_breaks_is_its_table():
     assert said in guide
     assert broken["perplexity"] == broken["repetition"] == 0
     assert "none where it must pass the perplexity filter or be repeated" in guide
+
+
+def test_the_second_witness_that_the_guide_shows_is_its_table():
+    guide = " ".join((ROOT / "docs" / "AUDIT.md").read_text(encoding="utf-8").split())
+    verdict = table("nursery-witnesses", "verdicts").iloc[0]
+    assert verdict["verdict"] == "suppressed"
+    assert " ".join(verdict["words"].split()) in guide
+    arms = table("nursery-witnesses", "arms").query("main and conjugation == 'identity'")
+    before, after = (f"{arms.set_index('arm')['estimate'][arm]:.0%}" for arm in ("base", "tuned"))
+    witnesses = table("nursery-witnesses", "witnesses").query("seed.isna()")
+    relearnt = witnesses.set_index("witness")["after"]["relearnt from 64 examples"]
+    assert f"{before} {after} {relearnt:.0%} relearnt from 64 ↺ suppressed" in guide
