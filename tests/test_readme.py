@@ -86,8 +86,9 @@ def test_the_other_shares_numbers_are_its_tables():
 
 def test_the_tables_of_claims_are_what_the_results_say():
     pages = runpy.run_path(str(ROOT / "tools" / "claims.py"))["pages"]()
-    written = {"README.md", "docs/RESULTS.md", "docs/NURSERY.md", "docs/PURPLE.md"}
-    assert set(pages) == written
+    assert set(pages) == {
+        "README.md", "docs/RESULTS.md", "docs/NURSERY.md", "docs/PURPLE.md", "benchmarks/README.md"
+    }  # fmt: skip
     for name, page in pages.items():
         written = (ROOT / name).read_text(encoding="utf-8")
         assert written == page, f"{name} is not up to date: python tools/claims.py"

@@ -1,4 +1,4 @@
-"""Write the tables of claims into README.md, docs/RESULTS.md, docs/NURSERY.md and docs/PURPLE.md.
+"""Write the tables of results into README.md, docs/ and benchmarks/README.md.
 
     python tools/claims.py
 
@@ -19,6 +19,7 @@ from unskew.report.audit_rows import records
 ROOT = Path(__file__).parents[1]
 NURSERY = Path("results/nursery/tables/claims.parquet")
 GRID = Path("results/purple-small")
+ABLATION = Path("results/benchmarks/ablation.parquet")
 PAGES = {"README.md": show.brief, "docs/RESULTS.md": show.full}
 
 
@@ -30,6 +31,7 @@ def pages() -> dict[str, str]:
         tables["docs/NURSERY.md"] = by_seed(pd.read_parquet(NURSERY))
         rows = [pd.read_parquet(path) for path in sorted(GRID.glob("*/tables/cells.parquet"))]
         tables["docs/PURPLE.md"] = by_defence(pd.concat(rows, ignore_index=True))
+        tables["benchmarks/README.md"] = by_part(pd.read_parquet(ABLATION))
     return {
         name: show.within((ROOT / name).read_text(encoding="utf-8"), table)
         for name, table in tables.items()
@@ -74,6 +76,25 @@ def by_defence(cells: pd.DataFrame) -> str:
             ]
         )
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def by_part(rows: pd.DataFrame) -> str:
+    """A row for each change of the recipe and seed."""
+    head = ["part", "changed to", "seed", "reached", "seconds", "steps", "x ridge at its end"]
+    lines = [head, ["---"] * len(head)]
+    for row in records(rows):
+        lines.append(
+            [
+                row["part"],
+                row["choice"] or "–",
+                str(row["seed"]),
+                "yes" if row["reached"] else f"no: {row['stopped_by']}",
+                f"{'' if row['reached'] else '> '}{row['seconds']:.0f}",
+                f"{row['steps']:,}",
+                f"{row['worst']:.2f}",
+            ]
+        )
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def main() -> None:
