@@ -86,6 +86,22 @@ def test_what_is_no_finished_grid_has_no_suffixes(tmp_path: Path) -> None:
         found_by(folder)
 
 
+def test_of_a_grid_of_several_subjects_each_suffix_has_its_own_weights(
+    model: str, tmp_path: Path
+) -> None:
+    subjects = [{"kind": "model", "name": name, "model": "mine"} for name in ("one", "two")]
+    searched = config(
+        model, subjects=subjects, attacks=[{"kind": "suffix", "prompts": 1, "gcg": SEARCH}],
+        defences=[],
+    )  # fmt: skip
+    run = filled(searched, tmp_path)
+    assert {row["subject"] for row in found_by(run)} == {"one", "two"}
+    for row in found_by(run):
+        alone = filled(searched.row(searched.named(row["subject"])), tmp_path)
+        assert row["weights"] == alone.parents[f"subject {row['subject']}"]
+    assert set(run.parents) == {"questions", "subject one", "subject two"}
+
+
 def test_the_shipped_file_says_where_each_suffix_is_from() -> None:
     rows = [row for _, _, row in objects(file_of(SHIPPED), "")]
     assert rows

@@ -69,8 +69,8 @@ def execute(config: Purple, store: Store, progress: Progress) -> RunFolder:
     rows = [_filled(config.row(subject), material, store, progress) for subject in config.subjects]
     if len(rows) == 1:
         return rows[0]
-    names = (subject.name for subject in config.subjects)
-    with store.open(config, {f"row {n}": r.id for n, r in zip(names, rows, strict=True)}) as folder:
+    stands_on = {name: value for row in rows for name, value in row.parents.items()}
+    with store.open(config, stands_on) as folder:
         if not folder.finished:
             _finish(folder, {name: _together(rows, name) for name in TABLES})
         return folder
