@@ -25,7 +25,7 @@ A training that has taken `LIMIT` times the recipe's time is stopped there: its 
 import argparse
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -165,10 +165,8 @@ def _loss(
     return lambda step: narrow(step) if step < change.narrow else wide(step)
 
 
-def compare(
-    setting: Setting = DEFAULT, seeds: Sequence[int] = (0, 1), parts: Sequence[str] = ()
-) -> Iterator[Row]:
-    """Every change of the named parts (all, where none is named), seed by seed, as they come."""
+def compare(setting: Setting, seeds: Sequence[int], parts: Collection[str]) -> Iterator[Row]:
+    """The recipe and every change of these parts, seed by seed, as they come."""
     examination = Examination(setting)
     for seed in seeds:
         first, *others = changes(setting)
@@ -177,7 +175,7 @@ def compare(
         limit = (LIMIT * mine.seconds, f"{LIMIT:g} x the recipe")
         yield mine._replace(ratio=mine.seconds / known)
         for change in others:
-            if not parts or change.part in parts:
+            if change.part in parts:
                 row = once(change, seed, setting, examination, limit)
                 yield row._replace(ratio=row.seconds / known)
 
@@ -213,7 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--steps", type=int, default=DEFAULT.steps, help="length of the schedule")
-    parser.add_argument("--parts", nargs="*", default=[], help="only these parts")
+    parts = list(dict.fromkeys(change.part for change in changes(DEFAULT)[1:]))
+    parser.add_argument("--parts", nargs="+", default=parts, choices=parts, help="only these")
     parser.add_argument("--out", type=Path, help="Parquet file to write")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)

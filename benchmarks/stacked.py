@@ -73,7 +73,7 @@ def configs(size: Shape, models: int, block: int, device: str) -> list[Pretrain]
             d=size.dim,
             exemplars=size.exemplars,
             prior=Mixture(alpha=(seed % 5) / 4),
-            model=own_network(size),
+            model=own_network(size.layers, size.heads, size.width),
             training=Training(
                 steps=block,
                 batch=size.batch,

@@ -40,6 +40,7 @@ from torch import Tensor, nn
 from benchmarks.garg import BATCH as GARG_BATCH
 from benchmarks.garg import LEARNING_RATE, GargModel, GargTraining
 from benchmarks.table import Line, keep, show
+from benchmarks.training import own_network
 from unskew.errors import UserError
 from unskew.regression import Continuous, PromptStream, ridge
 from unskew.regression.fit import squared_error
@@ -203,13 +204,7 @@ def stream(setting: Setting, name: str, seed: int = 0, prior: Prior = CONTINUOUS
 
 def network(setting: Setting) -> TransformerConfig:
     """Our network at the setting's size."""
-    return TransformerConfig(
-        layers=setting.layers,
-        heads=setting.heads,
-        width=setting.width,
-        layout="paired",
-        block="swiglu",
-    )
+    return own_network(setting.layers, setting.heads, setting.width)
 
 
 def recipe(setting: Setting, optimiser: Adam | Muon, warmup: int = 0) -> Training:

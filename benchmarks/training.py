@@ -99,21 +99,17 @@ def flops(model: nn.Module, x: Tensor, y: Tensor) -> float:
     return counter.get_total_flops()
 
 
-def own_network(size: Size) -> TransformerConfig:
+def own_network(layers: int, heads: int, width: int) -> TransformerConfig:
     """The kind of network that the laboratory trains by default."""
     return TransformerConfig(
-        layers=size.layers,
-        heads=size.heads,
-        width=size.width,
-        layout="paired",
-        block="swiglu",
+        layers=layers, heads=heads, width=width, layout="paired", block="swiglu"
     )
 
 
 def ours(size: Size, own: bool = False, compiled: bool = False) -> tuple[Transformer, Contender]:
     """Our model and loop; `own`: the laboratory's default network and optimiser instead."""
     if own:
-        config = own_network(size)
+        config = own_network(size.layers, size.heads, size.width)
         recipe = Training(batch=size.batch, optimiser=Muon(), decay=0.0)
     else:
         config = TransformerConfig(
@@ -176,7 +172,9 @@ def garg(size: Size, attention: str, twin: Transformer) -> Contender:
 def muons(size: Size) -> dict[str, Contender]:
     """One optimiser step of the hidden matrices of the laboratory's network, the same gradients."""
     generator = torch.Generator().manual_seed(0)
-    model = Transformer(own_network(size), size.dim, size.exemplars).initialise(generator)
+    model = Transformer(
+        own_network(size.layers, size.heads, size.width), size.dim, size.exemplars
+    ).initialise(generator)
     stacks = model.matrices()
     for p in stacks:
         p.grad = torch.randn(p.shape, generator=generator)

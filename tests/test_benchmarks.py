@@ -214,6 +214,12 @@ def test_an_ablation_compares_seeds_with_themselves(benchmark, tmp_path: Path, m
     assert "time to Bayes: diversity" in capsys.readouterr().out
 
 
+def test_a_part_that_there_is_not_is_refused(benchmark, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        benchmark("ablation").main(["--parts", "blok"])
+    assert "invalid choice: 'blok'" in capsys.readouterr().err
+
+
 def test_an_ablation_that_never_arrives_is_a_bound(benchmark):
     parts, races = benchmark("ablation"), benchmark("time_to_bayes")
     rows = list(parts.compare(tiny_setting(races, target=0.0), [0], ["clipping"]))
