@@ -215,6 +215,9 @@ def test_what_relearning_brings_back_is_its_table():
     assert f"in each seed ({', '.join(first)} and {last} per nat" in guide
 
 
+PURPLE = " ".join((ROOT / "docs" / "PURPLE.md").read_text(encoding="utf-8").split())
+
+
 @pytest.mark.parametrize("subject", ["dpo", "adversarial"])
 def test_what_breaks_the_taught_models_in_the_grid_of_the_claims_is_its_table(subject: str):
     cells = table(f"purple-small/{subject}", "cells")
@@ -224,29 +227,31 @@ def test_what_breaks_the_taught_models_in_the_grid_of_the_claims_is_its_table(su
     if subject == "dpo":
         assert (translated[["none", "perplexity"]] < 0.5).all(axis=None)
     else:
-        held = translated["none"][translated["none"] >= 0.5].round(2).to_dict()
-        assert held == {"translated fr": 0.69, "translated pig-latin": 0.55}  # as the guide says
+        assert (translated["none"] >= 0.5).sum() == 2
+        french, latin = (translated["none"][f"translated {into}"] for into in ("fr", "pig-latin"))
+        assert f"hold in French ({french:.0%}) and in pig latin ({latin:.0%}) more often" in PURPLE
     stops = translated.drop(columns=["none", "guard"]).mean()
     assert stops.idxmax() == "repetition"
-    gradients = cells[(cells["access"] == "gradients") & (cells["defence"] == "none")]
-    assert set(gradients["dsr"]) == {1.0}
-    assert len(gradients) == 4
+    suffixes = ["suffix", "transfer nursery:base", "low-perplexity", "adaptive", "repeated"]
+    assert (rates.loc[suffixes, "none"] == 1).all()
     nursery = ["translated es", "translated fr", "translated qon"]
     assert (rates.loc[nursery, "guard"] == 1).all()
     ciphers = cells[(cells["defence"] == "guard") & (cells["dsr"] < 1)]
     assert (ciphers["let_through"] == 0).all()
     assert (ciphers["read_back"] > 0).all()
+    plain = cells[(cells["attack"] == "none") & (cells["defence"] == "none")].iloc[0]
+    assert f"Where all of {plain['n']} questions are defended the lower bound is" in PURPLE
+    assert f"the lower bound is {plain['low']:.1%}," in PURPLE
 
 
 def test_what_a_suffix_for_one_question_breaks_is_its_table():
     cells = table("purple-each", "cells").query("attack != 'none'").set_index("defence")
     assert (cells["n"] == 12).all()
     broken = (12 * (1 - cells["dsr"].astype(float))).round().astype(int)
-    guide = " ".join((ROOT / "docs" / "PURPLE.md").read_text(encoding="utf-8").split())
     said = f"breaks {broken['none']} of 12 questions with no defence, {broken['refusals']} with"
-    assert said in guide
+    assert said in PURPLE
     assert broken["perplexity"] == broken["repetition"] == 0
-    assert "none where it must pass the perplexity filter or be repeated" in guide
+    assert "none where it must pass the perplexity filter or be repeated" in PURPLE
 
 
 def test_the_second_witness_that_the_guide_shows_is_its_table():

@@ -12,13 +12,13 @@ import pandas as pd
 
 from unskew.paper import show
 from unskew.paper.documents import answers
+from unskew.paper.parts import parts
 from unskew.paper.shelf import Shelf
 from unskew.purple.grid_claims import worst
 from unskew.report.audit_rows import records
 
 ROOT = Path(__file__).parents[1]
 NURSERY = Path("results/nursery/tables/claims.parquet")
-GRID = Path("results/purple-small")
 ABLATION = Path("results/benchmarks/ablation.parquet")
 PAGES = {"README.md": show.brief, "docs/RESULTS.md": show.full}
 
@@ -29,8 +29,8 @@ def pages() -> dict[str, str]:
         found = answers(Shelf(None, Path("results")))
         tables = {name: table(found) for name, table in PAGES.items()}
         tables["docs/NURSERY.md"] = by_seed(pd.read_parquet(NURSERY))
-        rows = [pd.read_parquet(path) for path in sorted(GRID.glob("*/tables/cells.parquet"))]
-        tables["docs/PURPLE.md"] = by_defence(pd.concat(rows, ignore_index=True))
+        (grid, *_) = parts()["grid", "small"].places(Shelf(None, Path("results")))[""]
+        tables["docs/PURPLE.md"] = by_defence(grid.table("cells", ("subject",)))
         tables["benchmarks/README.md"] = by_part(pd.read_parquet(ABLATION))
     return {
         name: show.within((ROOT / name).read_text(encoding="utf-8"), table)

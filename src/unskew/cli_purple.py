@@ -11,7 +11,7 @@ from unskew.errors import UserError
 
 USAGE = "Usage: unskew purple [PRESET] [key=value ...] [--dry-run]"
 EXAMPLES = """
-PRESET is demo (minutes, models that ship), small (a night; the claims are about it),
+PRESET is demo (minutes, models that ship), small (hours; the claims are about it),
 paper (three models of 7 billion weights, on a GPU), or a YAML file.
 
 Examples:

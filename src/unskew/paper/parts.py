@@ -84,7 +84,7 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
             "6 minutes, after the family of one seed", families.benches,
             lambda means: families.examine(means.runs, means.threads),
         ),
-        _grid("small", nights),
+        _grid("small", "about an hour for each of 4 subjects on 1 core"),
         _laboratory("laboratory", "paper", "paper", "a GPU; not known, nobody has run it"),
         *(_pairs(name, pairs) for name, pairs in PAIRS.items()),
         _grid("paper", "a GPU; not known, nobody has run it"),
