@@ -1,5 +1,6 @@
 """A tiny family raised from nothing: it forgets what it should, where it should, and resumes."""
 
+import json
 import re
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from unskew.nursery import family
 from unskew.nursery.config import Family, Pretrain, Tune
 from unskew.runs.config import load
 from unskew.runs.folder import RunFolder
+from unskew.runs.identity import run_id, semantic
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
 
@@ -171,14 +173,30 @@ def test_a_base_that_is_given_is_not_raised_again(raised: RunFolder, tmp_path: P
     assert "refuse questions" in (tuned.path / "refuse/README.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    ("changes", "what"),
-    [(["given=nowhere"], "no model of the nursery"),
-     (["given=nursery:base"], "it was raised in the world")],
-)  # fmt: skip
-def test_a_base_of_another_world_is_refused(changes: list[str], what: str, tmp_path: Path) -> None:
-    with Progress("quiet") as progress, pytest.raises(UserError, match=what):
-        family.execute(config(*changes), Store(tmp_path, shipped=False), progress)
+def test_where_a_given_base_lies_is_no_part_of_what_is_made_of_it(
+    raised: RunFolder, tmp_path: Path
+) -> None:
+    import shutil
+
+    shutil.copytree(raised.path / "base", tmp_path / "elsewhere")
+    places = (raised.path / "base", tmp_path / "elsewhere")
+    ones = [config("models=[base]", f"given={place}") for place in places]
+    here = Store(tmp_path / "runs", shipped=False)
+    assert len({family.identify(one, here) for one in ones}) == 1
+    tunes = [one.tuning("refuse") for one in ones]
+    assert len({run_id(tune, {"base": "x"}) for tune in tunes}) == 1
+    assert str(tmp_path) not in json.dumps(semantic(tunes[1]))  # its card is written from this
+
+
+def test_a_base_that_does_not_fit_is_refused(raised: RunFolder, tmp_path: Path) -> None:
+    wrong = {
+        "nowhere": "no model of the nursery",
+        "nursery:base": "it was raised in the world",
+        str(raised.path / "refuse"): "its card says that it is no base",
+    }
+    for where, what in wrong.items():
+        with Progress("quiet") as progress, pytest.raises(UserError, match=what):
+            family.execute(config(f"given={where}"), Store(tmp_path, shipped=False), progress)
     assert not list(tmp_path.iterdir())
 
 

@@ -6,7 +6,6 @@ is asked only where a caller says `network`, and only for a commit or for small 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from unskew.errors import UserError
+from unskew.runs.identity import file_sha256
 from unskew.runs.mistakes import nearest
 from unskew.runs.store import NURSERY, expanded
 
@@ -173,8 +173,7 @@ def digests(folder: Path) -> dict[str, str]:
 @cache
 def _digest(path: Path, size: int, mtime: int) -> str:
     # Within the process only: kept for longer, a stale hash would one day pass for a fresh one.
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def _some(folder: Path, patterns: tuple[str, ...]) -> list[Path]:

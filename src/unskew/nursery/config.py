@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from unskew.nursery.items import Copying
 from unskew.nursery.languages import LANGUAGES, Language
 from unskew.runs.config import Frozen
+from unskew.runs.identity import EXECUTION
 from unskew.training.config import Adam, Muon, Training
 from unskew.training.machine import Machine
 
@@ -136,12 +137,13 @@ class Given(Frozen):
     """A base that is there, and need not be raised.
 
     Attributes:
-        folder: where its model is: a folder, or `nursery:base`, the one that ships.
+        folder: where its model is: a folder, or `nursery:base`, the one that ships. What a run is
+            hangs on the weights there, not on the place.
         raised: the training that it came from, which says what it was told.
     """
 
     kind: Literal["nursery-given"] = "nursery-given"
-    folder: str
+    folder: str = Field(json_schema_extra=EXECUTION)
     raised: Pretrain
 
 
@@ -204,7 +206,7 @@ class Family(Machine):
 
     kind: Literal["nursery"] = "nursery"
     base: Pretrain = Pretrain()
-    given: str | None = None
+    given: str | None = Field(default=None, json_schema_extra=EXECUTION)
     trunk: int = Field(default=0, ge=0)
     models: tuple[ModelName, ...] = ("base", "instruct")
     stages: dict[StageName, Stage]

@@ -8,7 +8,6 @@ model can do.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.util import find_spec
@@ -29,7 +28,7 @@ from unskew.nursery.config import (
 )
 from unskew.nursery.languages import LANGUAGES
 from unskew.runs.folder import RunFolder
-from unskew.runs.identity import run_id
+from unskew.runs.identity import file_sha256, run_id
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store, expanded
 from unskew.runs.tables import typed
@@ -93,14 +92,20 @@ def model(
 def given(config: Given) -> Path:
     """The folder of a base that was raised before.
 
-    Raises: UserError where there is none, or its card says that it was raised in another world.
+    Raises: UserError where there is none, or its card says that it is no base, or was raised in
+        another world.
     """
     path = expanded(config.folder)
     if not (path / WEIGHTS).is_file():
         raise UserError("no model of the nursery", config.folder, "give the folder of its model")
     told = cards.configuration(path / "README.md")
+    if told is None:
+        return path
+    if told.get("kind") != config.raised.kind:
+        hint = "give the folder of a base: a stage is tuned from one"
+        raise UserError("its card says that it is no base", config.folder, hint)
     world = config.raised.world.model_dump(mode="json")
-    if told is not None and told.get("world") != world:
+    if told.get("world") != world:
         hint = "say which world it knows: base.world.seed=..., as its README.md says"
         raise UserError(
             f"it was raised in the world {told.get('world')}, not {world}", config.folder, hint
@@ -110,8 +115,7 @@ def given(config: Given) -> Path:
 
 def weights(folder: Path) -> str:
     """What a model is, by its weights: the hash of their file."""
-    with (folder / WEIGHTS).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(folder / WEIGHTS)
 
 
 def pretrained(config: Pretrain, store: Store, progress: Progress, name: str = "base") -> RunFolder:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from unskew.errors import UserError
 from unskew.probes.documents import Document
+from unskew.runs.identity import file_sha256
 from unskew.runs.quiet import hushed
 from unskew.statistics.intervals import Floats
 
@@ -91,9 +92,7 @@ def digest(folder: Path) -> str:
         raise UserError("no model folder", str(folder), hint)
     whole = hashlib.sha256()
     for path in found:
-        with path.open("rb") as file:
-            part = hashlib.file_digest(file, "sha256").hexdigest()
-        whole.update(f"{path.name} {part}\n".encode())
+        whole.update(f"{path.name} {file_sha256(path)}\n".encode())
     return whole.hexdigest()
 
 

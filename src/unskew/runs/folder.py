@@ -13,7 +13,6 @@ so a reader sees the old file or the new one, never half of one. A kernel lock, 
 kernel when its holder dies, keeps a second writer out.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -26,7 +25,7 @@ from pydantic import BaseModel
 
 from unskew.errors import UserError
 from unskew.runs import environment
-from unskew.runs.identity import SEMANTICS_VERSION, run_id
+from unskew.runs.identity import SEMANTICS_VERSION, file_sha256, run_id
 from unskew.runs.locking import Lock
 
 if TYPE_CHECKING:
@@ -192,8 +191,7 @@ class RunFolder:
         path = self.path / name
         if not path.exists():
             path = self._tensors(name)
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
 
     # The log -------------------------------------------------------------------------------------
 

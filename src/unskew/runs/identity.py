@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -80,3 +81,9 @@ def run_id(config: BaseModel, parents: Mapping[str, str] | None = None) -> str:
         "parents": dict(parents or {}),
     }
     return f"{kind_of(config)}-{hashlib.sha256(canonical(doc).encode()).hexdigest()[:12]}"
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 in hex of a file. OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
