@@ -23,7 +23,6 @@ from unskew.purple.enforcement import (
     enforced,
     margins,
     parents,
-    suffixed,
 )
 from unskew.purple.subject import Open, Template, open_model
 from unskew.runs.folder import RunFolder
@@ -158,7 +157,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
     assert not (left / "manifest.json").exists()
     going_on = Interrupts(-1)
     assert trained(tmp_path / "cut", base, one, task=going_on) == left
-    assert going_on.resumed == 2
+    assert going_on.resumed == 1
     assert same(weights(left), weights(whole))
 
 
@@ -201,7 +200,7 @@ class Attacks:
         ids = torch.tensor([subject.encode(subject.prompt(lessons[0].pair.question))])
         out: Any = subject.model(ids)
         out.logits.square().mean().backward()
-        return [f"round {number} x", f"round {number} y"]
+        return [f" round {number} x", f"round {number} y"]
 
 
 ADVERSARIAL = config(Adversarial(rounds=2, share=1.0), steps=6)
@@ -237,14 +236,15 @@ def test_suffixes_go_to_questions_that_invite(
     assert all(not suffix for step in steps for suffix, invites in step if not invites)
     found = [{suffix for suffix, invites in step if invites} for step in steps]
     assert found[0] == found[1] == {""}
-    assert found[2] | found[3] <= {" round 1 x", " round 1 y"}
-    assert found[4] | found[5] <= {f" round {n} {c}" for n in (1, 2) for c in "xy"}
-    assert suffixed("why?", "") == "why?"
+    # As they were found, with or without a space: another space is another attack.
+    assert found[2] | found[3] == {" round 1 x", "round 1 y"}
+    assert found[4] | found[5] <= {" round 1 x", "round 1 y", " round 2 x", "round 2 y"}
+    assert found[4] | found[5] > {"round 2 y"}
 
 
 def test_the_gradients_of_an_attack_are_forgotten(base: Path, tmp_path: Path) -> None:
     def quiet(subject: Open, lessons: Sequence[Lesson], number: int) -> list[str]:
-        return [f"round {number} x", f"round {number} y"]
+        return [f" round {number} x", f"round {number} y"]
 
     loud = trained(tmp_path / "loud", base, ADVERSARIAL, attack=Attack("a", Attacks()))
     still = trained(tmp_path / "still", base, ADVERSARIAL, attack=Attack("a", quiet))

@@ -206,14 +206,31 @@ def test_a_subject_that_is_not_there_is_named(tmp_path: Path) -> None:
         configured(tmp_path).named("mien")
 
 
-def test_too_few_questions_for_a_defence_are_told_before_anything_is_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {"defences": [{"kind": "refusals", "count": 7}]},
+            "7 refusals are to be shown, and there are 6",
+        ),
+        (
+            {"defences": [{"kind": "perplexity", "rate": 0.001, "source": "nursery:base"}]},
+            "cannot state a false-positive rate of 0.001",
+        ),
+        ({"defences": [{"kind": "perplexity"}]}, "mine.*the subject is a black box"),
+        (
+            {"attacks": [{"kind": "prefill", "text": "It is"}, {"kind": "adaptive"}]},
+            "attack adaptive, subject mine.*needs gradients",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: Any, said: str
 ) -> None:
     write(tmp_path)
     heard = Interrupted(monkeypatch, 0)
-    config = configured(tmp_path, defences=[{"kind": "refusals", "count": 7}])
-    with pytest.raises(UserError, match="7 refusals are to be shown, and there are 6"):
-        filled(config, tmp_path / "runs")
+    with pytest.raises(UserError, match=f"(?s){said}"):
+        filled(configured(tmp_path, **more), tmp_path / "runs")
     assert heard.asked == []
     assert not (tmp_path / "runs").exists()
 
@@ -223,6 +240,16 @@ def test_other_suffixes_are_another_run(tmp_path: Path) -> None:
     first = filled(configured(tmp_path), tmp_path / "runs")
     (tmp_path / "suffixes.jsonl").write_text('{"suffix": " !"}\n')
     assert filled(configured(tmp_path), tmp_path / "runs").id != first.id
+
+
+def test_another_book_is_another_run(tmp_path: Path) -> None:
+    write(tmp_path)
+    book = tmp_path / "book.jsonl"
+    book.write_text('{"en": "It", "fr": "Il"}\n')
+    attacks = [{"kind": "conjugate", "conjugation": f"book:{book}:en-fr"}]
+    first = filled(configured(tmp_path, attacks=attacks), tmp_path / "runs")
+    book.write_text('{"en": "It", "fr": "Elle"}\n')
+    assert filled(configured(tmp_path, attacks=attacks), tmp_path / "runs").id != first.id
 
 
 def test_a_damaged_cell_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,14 @@ from pydantic import TypeAdapter
 
 from purple.subjects import knowing, written
 from unskew.errors import UserError
-from unskew.purple import grid
+from unskew.purple import grid, grid_subjects
+from unskew.purple.data import Pair
+from unskew.purple.enforcement import Lesson
+from unskew.purple.gcg_types import Found, Prompt
 from unskew.purple.grid_attacks import AskIn, Translated
-from unskew.purple.grid_config import Purple
+from unskew.purple.grid_config import Purple, Taught
 from unskew.purple.questions import OfNursery, read, right
-from unskew.purple.subject import Template, nursery_template
+from unskew.purple.subject import Template, nursery_template, open_model
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
 
@@ -84,6 +87,24 @@ def test_a_grid_of_models(model: str, tmp_path: Path) -> None:
     states = sorted(path.parent.name for path in folder.path.glob("searches/02*/*.safetensors"))
     assert states == ["02"]
     assert len(list(tmp_path.glob("purple-enforce-*"))) == 1
+
+
+@pytest.mark.parametrize("suffix", [" S moru", "olmin"])
+def test_what_is_trained_on_is_what_was_attacked(
+    model: str, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    searched: list[Prompt] = []
+
+    def found(model: object, tokenizer: object, prompts: list[Prompt], gcg: object) -> Found:
+        searched.extend(prompts)
+        return Found(suffix, 0.0, 0, (0.0,), ("",), (False,), True)
+
+    monkeypatch.setattr(grid_subjects, "search", found)
+    subject, lesson = open_model(model), Lesson(Pair("Why?", "So.", "Purple.", "en"))
+    taught = Taught(name="a", base="mine", suffixes=1, prompts=1)
+    (behind,) = grid_subjects.searching(taught).find(subject, [lesson], 1)
+    (one,) = searched
+    assert one.before + suffix + one.after == subject.prompt(lesson.pair.question + behind)
 
 
 def test_a_system_prompt_needs_a_place(model: str, tmp_path: Path) -> None:

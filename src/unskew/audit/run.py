@@ -22,7 +22,7 @@ from unskew.audit.config import Audit, Given, Probed, check
 from unskew.audit.rules import Rules
 from unskew.audit.summary import headline, summarise
 from unskew.audit.witnesses import Bench
-from unskew.conjugation.base import Composition, Conjugation, Identity
+from unskew.conjugation.base import Conjugation, Identity, described
 from unskew.errors import UserError
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import canonical, run_id
@@ -336,7 +336,7 @@ class _Transforms:
 
     def record(self) -> dict[str, Any]:
         """What decides the texts: versions of ciphers, digests of books, models that translate."""
-        return {name: _record(conjugation) for name, conjugation in self._parsed.items()}
+        return {name: described(conjugation) for name, conjugation in self._parsed.items()}
 
     def _ask_for(self, reference: str) -> _Ask:
         """Who translates: `self` is the base model, for both arms, so that both read one text."""
@@ -363,14 +363,6 @@ class _Ask:
 
 def _missing(arm: str) -> Any:
     raise RuntimeError(f"the {arm} model is not open yet")
-
-
-def _record(conjugation: Conjugation) -> Any:
-    if isinstance(conjugation, Composition):
-        return [_record(conjugation.outer), _record(conjugation.inner)]
-    # Books and translators have one; a cipher is its name and version.
-    record = dict(getattr(conjugation, "record", {}))
-    return {"name": conjugation.name, "version": conjugation.version, **record}
 
 
 def _included(config: Audit) -> list[Path]:

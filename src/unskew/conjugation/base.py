@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class NotAdmissible(ValueError):  # noqa: N818  # a refusal, often returned as a value
@@ -138,6 +139,15 @@ class Composition(Conjugation):
 
     def inverse_all(self, texts: Sequence[str]) -> list[str | NotAdmissible]:
         return _through(texts, self.outer.inverse_all, self.inner.inverse_all)
+
+
+def described(conjugation: Conjugation) -> Any:
+    """What decides the texts that a conjugation makes, as plain JSON: name and version of a cipher,
+    of a book or a translation the digests of what it reads as well; of a composition its parts."""
+    if isinstance(conjugation, Composition):
+        return [described(conjugation.outer), described(conjugation.inner)]
+    record = dict(getattr(conjugation, "record", {}))
+    return {"name": conjugation.name, "version": conjugation.version, **record}
 
 
 def _or_refusal(transform, text: str) -> str | NotAdmissible:

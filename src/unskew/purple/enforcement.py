@@ -35,7 +35,7 @@ from unskew.runs.store import Store
 from unskew.training import train
 from unskew.training.machine import prepare
 
-__all__ = ["MODEL", "Attack", "Lesson", "enforce", "enforced", "margins", "parents", "suffixed"]
+__all__ = ["MODEL", "Attack", "Lesson", "enforce", "enforced", "margins", "parents"]
 
 SUFFIXES = "suffixes-{}.json"
 """What the attack of a round found, in the run folder."""
@@ -54,17 +54,13 @@ class Attack:
 
     Attributes:
         identity: says all that decides what is found; part of what the run is.
-        find: (model, the lessons whose questions invite the word, round) -> suffixes. It may
-            leave gradients behind, and must not change the weights.
+        find: (model, the lessons whose questions invite the word, round) -> suffixes, each as it
+            stands behind a question, the space before it included. It may leave gradients behind,
+            and must not change the weights.
     """
 
     identity: str
     find: Callable[[Open, Sequence[Lesson], int], Sequence[str]]
-
-
-def suffixed(question: str, suffix: str) -> str:
-    """A question with a suffix at its end."""
-    return f"{question} {suffix}" if suffix else question
 
 
 def enforced(
@@ -199,7 +195,8 @@ def _asked(
         pair, template = lessons[i]
         question = pair.question
         if pair.invites and suffixes and rng.random() < share:
-            question = suffixed(question, suffixes[int(rng.random() * len(suffixes))])
+            # As it was found: a space more or less would be other tokens, and another attack.
+            question += suffixes[int(rng.random() * len(suffixes))]
         for rejected in (False, True):
             rows[rejected].append(_row(subject, pair, question, template, rejected))
     return rows

@@ -194,7 +194,8 @@ class Objective:
         if cache is None or keep == 0:
             return None
         cache = copy.deepcopy(cache)
-        cache.crop(keep - cache.get_seq_length())
+        if keep < (length := cache.get_seq_length()):
+            cache.crop(keep - length)  # where it is 0, some versions keep all, others nothing
         if rows > 1:
             cache.batch_repeat_interleave(rows)
         return cache

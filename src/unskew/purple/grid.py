@@ -24,11 +24,11 @@ from pydantic import BaseModel, ValidationError
 from unskew.errors import UserError
 from unskew.purple import cells
 from unskew.purple.asking import Answers, Remembered
-from unskew.purple.attacks import Aim, Ask, Scene
+from unskew.purple.attacks import Adaptive, Aim, Ask, LowPerplexity, Scene, Suffix
 from unskew.purple.cells import Benignly, Cell, Precision
-from unskew.purple.defences import AnyDefence, Defended, Refusals, Setting
+from unskew.purple.defences import AnyDefence, Defended, Perplexity, Refusals, Setting
 from unskew.purple.gcg import Step
-from unskew.purple.grid_attacks import AnyGridAttack, Translated, adapts
+from unskew.purple.grid_attacks import AnyGridAttack, Repeated, Translated, adapts, label
 from unskew.purple.grid_claims import claims
 from unskew.purple.grid_config import AnySubject, Model, Purple, Rules, Taught, labels
 from unskew.purple.grid_subjects import opened, parents, source
@@ -63,9 +63,7 @@ def execute(config: Purple, store: Store, progress: Progress) -> RunFolder:
     """
     prepare(config)
     material = read(config.questions)
-    for defence in config.defences:
-        if isinstance(defence, Refusals):  # told now, not after hours of searching
-            defence.check(len(material.training))
+    _check(config, material)
     rows = [_filled(config.row(subject), material, store, progress) for subject in config.subjects]
     if len(rows) == 1:
         return rows[0]
@@ -74,6 +72,26 @@ def execute(config: Purple, store: Store, progress: Progress) -> RunFolder:
         if not folder.finished:
             _finish(folder, {name: _together(rows, name) for name in TABLES})
         return folder
+
+
+def _check(config: Purple, material: Material) -> None:
+    """Tell now what would go wrong after hours of searching."""
+    black = next((one.name for one in config.subjects if isinstance(one, Rules)), None)
+    for defence in config.defences:
+        match defence:
+            case Refusals():
+                defence.check(len(material.training))
+            case Perplexity():
+                defence.check(len(material.calibration), black)
+            case _:
+                pass
+    for attack in config.attacks:
+        if black and isinstance(attack, Suffix | LowPerplexity | Adaptive | Repeated):
+            raise UserError(
+                "it needs gradients, and the subject is a black box",
+                f"attack {label(attack)}, subject {black}",
+                "find suffixes on another model: attack `transfer`",
+            )
 
 
 def _together(rows: Sequence[RunFolder], table: str) -> pd.DataFrame:

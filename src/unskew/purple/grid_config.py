@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from unskew.errors import UserError
-from unskew.purple.attacks import Nothing, Transfer
+from unskew.purple.attacks import Conjugate, Nothing, Transfer
 from unskew.purple.config import Enforce
 from unskew.purple.defences import AnyDefence, Asked, Paraphrase, Perplexity, Synonyms, Undefended
 from unskew.purple.gcg import Gcg
@@ -148,6 +148,10 @@ class Purple(Machine):
     def files(self) -> list[str]:
         """The files of suffixes that are read."""
         return [attack.suffixes for attack in self.attacks if isinstance(attack, Given)]
+
+    def conjugations(self) -> list[str]:
+        """The conjugations that questions are sent in, books and translations among them."""
+        return [attack.conjugation for attack in self.attacks if isinstance(attack, Conjugate)]
 
     def _models(self) -> Iterator[str]:
         for subject in self.subjects:

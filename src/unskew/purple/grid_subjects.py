@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from unskew.conjugation.base import described
+from unskew.conjugation.names import parse
 from unskew.errors import UserError
 from unskew.probes.models import digest
 from unskew.purple.enforcement import MODEL, Attack, Lesson, enforced
@@ -15,6 +17,7 @@ from unskew.purple.grid_config import AnySubject, Model, Purple, Rules, Taught
 from unskew.purple.questions import Material
 from unskew.purple.shipped import file_of
 from unskew.purple.subject import Open, Template, located, nursery_template, open_model
+from unskew.runs.identity import canonical
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
 
@@ -55,7 +58,7 @@ def source(
 
 def searching(subject: Taught) -> Attack:
     """How adversarial training finds its suffixes: each on a few lessons of its own."""
-    told = [subject.search.model_dump(mode="json"), subject.suffixes, subject.prompts]
+    told = [subject.search.model_dump(mode="json"), subject.suffixes, subject.prompts, "as found"]
 
     def find(model: Open, lessons: Sequence[Lesson], number: int) -> list[str]:
         found = []
@@ -64,8 +67,7 @@ def searching(subject: Taught) -> Attack:
             some = [lessons[(place + j) % len(lessons)] for j in range(subject.prompts)]
             gcg = subject.search.model_copy(update={"seed": subject.search.seed + place})
             prompts = [_attacked(model, lesson) for lesson in some]
-            # Training puts a space between a question and a suffix.
-            found.append(search(model.model, model.tokenizer, prompts, gcg).suffix.lstrip())
+            found.append(search(model.model, model.tokenizer, prompts, gcg).suffix)
         return found
 
     return Attack(json.dumps(told, sort_keys=True), find)
@@ -79,7 +81,7 @@ def _attacked(model: Open, lesson: Lesson) -> Prompt:
 
 def parents(config: Purple, material: Material, where: str | Path | None) -> dict[str, str]:
     """What a grid of one subject, whose model lies at `where`, stands on, by hash: the texts, the
-    models and the suffixes that it is given."""
+    models, the conjugations and the suffixes that it is given."""
     told = {"questions": _hashed(repr(material).encode())}
     if where is not None:
         told[f"subject {config.subjects[0].name}"] = digest(Path(located(where)))
@@ -88,6 +90,8 @@ def parents(config: Purple, material: Material, where: str | Path | None) -> dic
     for name in config.models():
         if name not in own:
             told[f"model {name}"] = digest(Path(located(config.folder(name))))
+    for name in config.conjugations():
+        told[f"conjugation {name}"] = _hashed(canonical(described(parse(name))).encode())
     for name in config.files():
         path = file_of(name)
         try:

@@ -142,6 +142,8 @@ def test_the_filter_says_what_it_needs_and_what_is_known_of_it() -> None:
     assert windowed.view == View(nll=5.5, window=8)
     other = around(Perplexity(nats=5.5, source="other"), open=lambda name: Letters())
     assert other.replies(["xxx"], 5)[0].refused
+    # The subject's likelihoods, which an objective has, are not those that this filter reads.
+    assert other.view == View()
 
 
 # --- paraphrase, refusals -------------------------------------------------------------------------

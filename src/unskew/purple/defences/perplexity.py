@@ -45,19 +45,27 @@ class Perplexity(Frozen):
     source: str | None = None
     input: ClassVar[bool] = True
 
+    def check(self, benign: int, black_box: str | None = None) -> None:
+        """Raises UserError where so many benign questions set no threshold, or where a subject is a
+        black box, of that name, and no other model reads likelihoods."""
+        if self.nats is None:
+            _place(benign, self.rate)
+        if black_box is not None and self.source is None:
+            raise UserError(*_unread(black_box))
+
     def around(self, subject: Subject, setting: Setting) -> Defended:
-        """Raises UserError where no likelihoods can be read, or benign questions are too few."""
+        """Raises UserError where no likelihoods can be read, or benign questions are too few.
+
+        What an attacker can put into an objective is the subject's own likelihood: a filter that
+        reads another model's has no view.
+        """
         scorer = setting.scorer if self.source is None else setting.open(self.source)
         if scorer is None:
-            raise UserError(
-                "a perplexity filter reads likelihoods, and the subject is a black box",
-                subject.name,
-                "give Perplexity.source, a model that reads them",
-            )
+            raise UserError(*_unread(subject.name))
         limit = self.nats
         if limit is None:
             limit = threshold(scores(scorer, setting.benign, self.window), self.rate)
-        known = View(nll=limit, window=self.window)
+        known = View(nll=limit, window=self.window) if self.source is None else View()
         return _Filter(subject, scorer, self.window, limit, setting.refusal, view=known)
 
 
@@ -77,14 +85,27 @@ def threshold(benign: Sequence[float], rate: float) -> float:
 
     Raises: UserError where there are too few to say so.
     """
-    place = math.ceil((len(benign) + 1) * (1 - rate) - 1e-9)  # 20 * 0.55 is more than 11
-    if place > len(benign):
+    return sorted(benign)[_place(len(benign), rate) - 1]
+
+
+def _unread(subject: str) -> tuple[str, str, str]:
+    return (
+        "a perplexity filter reads likelihoods, and the subject is a black box",
+        subject,
+        "give perplexity: source, a model that reads them",
+    )
+
+
+def _place(benign: int, rate: float) -> int:
+    """Which of so many scores, from the smallest, is the threshold; counted from 1."""
+    place = math.ceil((benign + 1) * (1 - rate) - 1e-9)  # 20 * 0.55 is more than 11
+    if place > benign:
         least = math.ceil(1 / rate) - 1
         raise UserError(
-            f"{len(benign)} benign questions cannot state a false-positive rate of {rate:g}",
+            f"{benign} benign questions cannot state a false-positive rate of {rate:g}",
             hint=f"give {least} or more, or a larger rate",
         )
-    return sorted(benign)[place - 1]
+    return place
 
 
 @dataclass(frozen=True)
