@@ -1,5 +1,6 @@
 """`unskew sweep`: what it prints before and after, its exit codes, and its tables."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -125,6 +126,8 @@ def test_a_failed_cell_is_told_by_the_exit_code(
         (["seed=0..1", "--stack", "1"], "a stack has two models or more"),
         (["seed=0..1", "--stack", "4", "--jobs", "2"], "trained in this process alone"),
         (["seed=0..1", "--gpus", "1.5"], "a share of a GPU, or whole ones"),
+        (["seed=0..1", "--gpus", "0"], "a share of a GPU, or whole ones"),
+        (["seed=0..1", "--gpus", "-1"], "a share of a GPU, or whole ones"),
         (["seed"], "an axis is written key=values"),
     ],
 )
@@ -134,6 +137,21 @@ def test_mistakes_are_found_before_anything_runs(
     assert main(["sweep", "tiny.yaml", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_threads_are_an_axis_too(capsys: Captured) -> None:
+    assert main(["sweep", "tiny.yaml", "seed=0..1", "threads=2", "--jobs", "2", "--dry-run"]) == 0
+    assert "cells:  2 = seed (2) × threads (1)" in capsys.readouterr().out
+
+
+def test_a_finished_sweep_says_so_though_a_run_of_it_is_gone(capsys: Captured) -> None:
+    assert main(["sweep", "tiny.yaml", "seed=0..1"]) == 0
+    shutil.rmtree(next(Path("runs").glob("regression-pretrain-*")))
+    capsys.readouterr()
+    assert main(["sweep", "tiny.yaml", "seed=0..1"]) == 0
+    out = capsys.readouterr().out
+    assert "before: 2 done; 0 to do\n" in out
+    assert "2 cells: 2 done\n" in out
 
 
 def test_a_cluster_that_anybody_may_use_is_refused(

@@ -71,13 +71,13 @@ def sweep(
     address = _address()
     if jobs is not None and jobs < 1:
         raise UserError("at least one cell must run", f"--jobs {jobs}")
-    if not 0 < gpus <= 1 and not gpus.is_integer():
+    if gpus <= 0 or (gpus > 1 and not gpus.is_integer()):
         raise UserError("a share of a GPU, or whole ones", f"--gpus {gpus:g}", "as in: --gpus 0.25")
     if address is not None:
         cluster.check(address, os.environ)
     _check_stack(stack, jobs, address)
     beside = address is not None or (jobs or 1) > 1
-    if threads is None and beside:
+    if threads is None and beside and not any(axis.startswith("threads=") for axis in axes):
         threads = 1
     fixed = [] if threads is None else [f"threads={threads}"]
     cells = grid(preset, axes, _schema(), fixed)
@@ -92,6 +92,8 @@ def sweep(
     store, config = Store(root), Sweep.of(cells)
     path = root / run_id(config)
     planned = plan(cells, path, store, identify)
+    if store.find(path.name) is not None:  # its tables have every cell, should a run be gone
+        planned = planned._replace(outcomes=recorded(path))
     print("\n".join(_planned(planned, jobs or 1, address)), flush=True)
     if dry_run:
         print(f"sweep:  {path.name}")
@@ -112,8 +114,10 @@ def sweep(
                         ray.enter_context(cluster.connected(address))
                     else:
                         on_gpu = any(_device(cell.config) != "cpu" for cell in cells.cells)
-                        ray.enter_context(cluster.embedded(jobs or 1, threads or 1, on_gpu))
-                    runner = cluster.runner(execute, path, progress.say, jobs, gpus)
+                        cores = max(_threads(cell.config) for cell in planned.to_do)
+                        ray.enter_context(cluster.embedded(jobs or 1, cores, on_gpu))
+                    grows = address is not None
+                    runner = cluster.runner(execute, path, progress.say, jobs, gpus, grows)
                 outcomes = run(planned, folder, store, runner, progress)
         tables = folder.tables()
     print(summary(outcomes))
@@ -203,6 +207,10 @@ def _duration(seconds: float) -> str:
 
 def _device(config: Any) -> str:
     return getattr(config, "device", "cpu")
+
+
+def _threads(config: Any) -> int:
+    return getattr(config, "threads", None) or 1
 
 
 def _ready(grid: Grid) -> None:

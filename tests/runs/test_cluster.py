@@ -1,16 +1,19 @@
 """Cells on Ray: what is refused, and a grid of sixty that survives lost workers and machines."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -97,6 +100,91 @@ def test_tokens_need_a_ray_that_knows_them() -> None:
         cluster._new_enough("2.9.0")
 
 
+def test_what_no_machine_has_is_waited_for_where_machines_may_join(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lack = "a cell takes 1 GPUs and no machine has more than 0"
+    monkeypatch.setattr(cluster, "_lacks", lambda cells, gpu: iter([lack]))
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(remote=lambda task: task))
+    said: list[str] = []
+    with pytest.raises(UserError, match="a cell takes 1 GPUs"):
+        next(cluster.runner(lambda *_: pytest.fail("ran"), Path(), said.append, grows=False)([]))
+    assert list(cluster.runner(lambda *_: pytest.fail("ran"), Path(), said.append)([])) == []
+    assert said == [f"{lack}: waiting"]
+
+
+# --- a Ray of our own -----------------------------------------------------------------------------
+
+
+# Not imported to find out: what a test process has imported, stays.
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
+
+
+OWN = """
+import os, sys
+from pathlib import Path
+from unskew.cli import main
+from unskew.runs import cluster
+
+inner = cluster.runner
+def runner(*given, **more):
+    import ray
+    served = [ray.get_runtime_context().gcs_address]
+    served += [node["NodeManagerAddress"] for node in ray.nodes()]
+    Path("served.txt").write_text("\\n".join(served))
+    return inner(*given, **more)
+cluster.runner = runner
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def own(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", OWN, "sweep", "long.yaml", "seed=0..2", *arguments],
+        cwd=folder, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@needs_ray
+def test_jobs_are_interrupted_and_continue_on_the_loopback_interface(tmp_path: Path) -> None:
+    (tmp_path / "long.yaml").write_text(PRESET.replace("steps: 150", "steps: 6000"))
+    with own(tmp_path, "--jobs", "2") as process:
+        runs = tmp_path / "runs"
+        until = time.monotonic() + 200
+        while len(list(runs.glob("regression-pretrain-*/metrics.jsonl"))) < 2:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until, "two cells did not begin"
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 130, (out, err)
+    assert "Traceback" not in err
+    served = (tmp_path / "served.txt").read_text().splitlines()
+    assert served
+    assert all(cluster.loopback(address) for address in served)
+    saved = list(runs.glob("regression-pretrain-*/checkpoint.safetensors"))
+    assert len(saved) == 2
+    assert not list(runs.glob("regression-pretrain-*/manifest.json"))
+    with own(tmp_path, "--jobs", "2") as process:
+        out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    assert "3 cells: 3 done" in out
+    with own(tmp_path, "--threads", "1", "--runs", "alone") as process:
+        out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    hashes = [
+        sorted(
+            RunFolder.read(run.parent).sha256("model.safetensors")
+            for run in (tmp_path / name).glob("regression-pretrain-*/manifest.json")
+        )
+        for name in ("runs", "alone")
+    ]
+    assert len(hashes[0]) == 3
+    assert hashes[0] == hashes[1]
+
+
 # --- two machines on the loopback interface -------------------------------------------------------
 
 
@@ -105,8 +193,10 @@ def environment(**more: str) -> dict[str, str]:
     return clean | {"OMP_NUM_THREADS": "1"} | more
 
 
-def sweep(folder: Path, runs: str, *options: str, **variables: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "unskew", "sweep", "tiny.yaml", *GRID, "--runs", runs]
+def sweep(
+    folder: Path, runs: str, *options: str, grid: Sequence[str] = GRID, **variables: str
+) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "unskew", "sweep", "tiny.yaml", *grid, "--runs", runs]
     return subprocess.Popen(
         [*command, *options], cwd=folder, env=environment(**variables), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -118,10 +208,11 @@ NODES = """
 import sys
 from ray.cluster_utils import Cluster
 
+where = {"node_ip_address": sys.argv[2]}
 node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 100 * 2**20}
-head = {"node_ip_address": "127.0.0.1", "temp_dir": sys.argv[1], "include_dashboard": False}
-cluster = Cluster(initialize_head=True, head_node_args=node | head)
-second = cluster.add_node(**node, node_ip_address="127.0.0.1")
+head = {"temp_dir": sys.argv[1], "include_dashboard": False}
+cluster = Cluster(initialize_head=True, head_node_args=node | head | where)
+second = cluster.add_node(**node, **where)
 print("address", cluster.address, flush=True)
 for line in sys.stdin:
     cluster.remove_node(second, allow_graceful=False)
@@ -130,23 +221,24 @@ for line in sys.stdin:
 
 
 class Machines:
-    """Two Ray nodes of one CPU each on the loopback interface, as two machines would be."""
+    """Two Ray nodes of one CPU each, as two machines would be: on the loopback interface with a
+    token, or at an address of this machine's network without."""
 
-    def __init__(self) -> None:
-        self.variables = {
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only
-            "RAY_worker_niceness": "0",
-        }
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.variables = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+        if address == "127.0.0.1":
+            self.variables |= {
+                "RAY_AUTH_MODE": "token",
+                "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+                "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only
+            }
         self.folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # sockets have short names
         # Ray notes its newest cluster in a folder that only a Ray before it would have made.
         self.variables["RAY_TMPDIR"] = self.folder
         (Path(self.folder) / "ray").mkdir()
         self.log = (Path(self.folder) / "nodes.log").open("w+")
         self.nodes = subprocess.Popen(
-            [sys.executable, "-c", NODES, self.folder],
+            [sys.executable, "-c", NODES, self.folder, address],
             env=environment(**self.variables),
             text=True,
             stdin=subprocess.PIPE,
@@ -197,8 +289,6 @@ class Machines:
 @pytest.fixture
 def machines() -> Iterator[Machines]:
     pytest.importorskip("psutil")
-    if find_spec("ray") is None:  # not imported: what a test process has imported, stays
-        pytest.skip("ray is not installed")
     started = Machines()
     try:
         yield started
@@ -215,8 +305,40 @@ def wait_for_cells(process: subprocess.Popen[str], runs: Path, count: int) -> No
         time.sleep(0.05)
 
 
+def network_address() -> str:
+    """This machine's address where others reach it; no packet is sent to find out."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return probe.getsockname()[0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@needs_ray
+@pytest.mark.skipif(
+    network_address().startswith("127."), reason="this machine has no address but the loopback's"
+)
+def test_an_open_cluster_is_refused_by_another_name_too(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(PRESET)
+    started = Machines(network_address())
+    try:
+        port = started.address.rpartition(":")[2]
+        driver = started.variables | {"RAY_ADDRESS": f"127.0.0.1:{port}"}
+        with sweep(tmp_path, "refused", **driver) as process:
+            out, err = process.communicate(timeout=300)
+    finally:
+        started.end()
+    assert process.returncode == 2, (out, err)
+    assert "was started without RAY_AUTH_MODE=token" in " ".join(err.split())
+    assert not list((tmp_path / "refused").glob("regression-pretrain-*"))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@needs_ray
 def test_sixty_cells_survive_a_killed_worker_and_a_lost_machine(
     tmp_path: Path, machines: Machines
 ) -> None:
@@ -237,6 +359,31 @@ def test_sixty_cells_survive_a_killed_worker_and_a_lost_machine(
         out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err
     the_same(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@needs_ray
+def test_a_killed_cell_goes_on_from_its_checkpoint(tmp_path: Path, machines: Machines) -> None:
+    (tmp_path / "tiny.yaml").write_text(PRESET.replace("steps: 150", "steps: 20000"))
+    driver = machines.variables | {"RAY_ADDRESS": machines.address}
+    runs = tmp_path / "runs"
+    with sweep(tmp_path, "runs", grid=["seed=0"], **driver) as process:
+        until = time.monotonic() + 300
+        while not (found := list(runs.glob("*/checkpoint.safetensors"))):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until, "no checkpoint"
+            time.sleep(0.05)
+        (victim,) = machines.workers()
+        os.kill(victim, signal.SIGKILL)
+        out, err = process.communicate(timeout=500)
+    assert process.returncode == 0, err
+    assert "1 cell: 1 done" in out
+    cell = RunFolder.read(found[0].parent)
+    (begun,) = json.loads((cell.path / "environment.json").read_text())["earlier"]
+    assert begun["time"] < json.loads((cell.path / "environment.json").read_text())["time"]
+    steps = [record["step"] for record in cell.records()]
+    assert steps == list(range(50, 20001, 50))
 
 
 def the_same(folder: Path) -> None:

@@ -15,7 +15,7 @@ from unskew.errors import UserError
 from unskew.runs.config import Frozen
 from unskew.runs.folder import RunFolder
 from unskew.training import Adam, Muon, Training, train
-from unskew.training.loop import CHECKPOINT, WINDOW
+from unskew.training.loop import CHECKPOINT, WINDOW, held_interrupt
 
 
 class Toy(Frozen):
@@ -44,8 +44,11 @@ def weights(model: nn.Module) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
-def run(root: Path, config: Toy, interrupt_at: int | None = None) -> tuple[nn.Module, list[dict]]:
-    """Train into a run folder; raise SIGINT during step `interrupt_at`. Returns model and log."""
+def run(
+    root: Path, config: Toy, interrupt_at: int | None = None, looking_at: int | None = None
+) -> tuple[nn.Module, list[dict]]:
+    """Train into a run folder; raise SIGINT during step `interrupt_at`, or while it is looked at
+    after `looking_at` steps. Returns model and log."""
     model: Any = toy_model()
     inner = toy_loss(model)
 
@@ -54,6 +57,11 @@ def run(root: Path, config: Toy, interrupt_at: int | None = None) -> tuple[nn.Mo
             os.kill(os.getpid(), signal.SIGINT)
         return inner(step)
 
+    def watch(step: int) -> dict[str, object]:
+        if step == looking_at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return {"norm": float(weights(model).norm())}
+
     with RunFolder.open(root, config) as folder:
         train(
             model,
@@ -61,7 +69,7 @@ def run(root: Path, config: Toy, interrupt_at: int | None = None) -> tuple[nn.Mo
             config.training,
             matrices=[model[2].weight],
             folder=folder,
-            watch=lambda step: {"norm": float(weights(model).norm())},
+            watch=watch,
             watch_at={0, 60, 130},
         )
         return model, list(folder.records())
@@ -78,6 +86,37 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, optimiser: Muon | Adam, at
     assert torch.equal(weights(whole), weights(resumed))
     assert log == resumed_log
     assert not torch.equal(weights(whole), weights(toy_model()))
+
+
+@pytest.mark.parametrize("at", [60, 130])
+def test_interrupted_while_looked_at_it_is_saved_too(tmp_path: Path, at: int) -> None:
+    whole, log = run(tmp_path / "whole", Toy())
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", Toy(), looking_at=at)
+    asked: list[int] = []
+    model: Any = toy_model()
+    with RunFolder.open(tmp_path / "parts", Toy()) as folder:
+        inner = toy_loss(model)
+        train(
+            model,
+            lambda step: asked.append(step) or inner(step),
+            Toy().training,
+            matrices=[model[2].weight],
+            folder=folder,
+            watch=lambda step: {"norm": float(weights(model).norm())},
+            watch_at={0, 60, 130},
+        )
+        assert list(folder.records()) == log
+    assert asked == list(range(at, 130))
+    assert torch.equal(weights(whole), weights(model))
+
+
+def test_who_did_not_look_is_interrupted_at_the_end() -> None:
+    with pytest.raises(KeyboardInterrupt), held_interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+    with held_interrupt() as interrupted:
+        pass
+    assert not interrupted.is_set()
 
 
 KILLED = """

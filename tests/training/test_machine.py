@@ -1,5 +1,6 @@
 """Where things run: checked, prepared, and never part of what a run is."""
 
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from unskew.errors import UserError
 from unskew.runs.identity import run_id
 from unskew.training import machine
-from unskew.training.machine import MOST_THREADS, Machine, prepare
+from unskew.training.machine import MOST_THREADS, Machine, compiler, prepare
 
 
 class Thing(Machine):
@@ -77,4 +78,24 @@ def test_a_device_that_is_not_there_is_a_mistake_of_the_user(
     assert "device=cpu" in str(error.value)
     prepare(Machine(device="cpu"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    prepare(Machine(device="cuda:0"))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    prepare(Machine(device="cuda"))
+    prepare(Machine(device="cuda:1"))
+    with pytest.raises(UserError, match="there are 2 CUDA devices here"):
+        prepare(Machine(device="cuda:2"))
+
+
+def test_without_a_compiler_it_is_said_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match=r"there is no g\+\+") as error:
+        compiler()
+    assert "apt-get install" in str(error.value)
+    monkeypatch.setenv("CXX", "mine++")
+    with pytest.raises(UserError, match=r"there is no mine\+\+"):
+        compiler()
+    (tmp_path / "mine++").write_text("")
+    (tmp_path / "mine++").chmod(0o755)
+    assert compiler() == str(tmp_path / "mine++")

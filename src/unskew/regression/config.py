@@ -86,6 +86,15 @@ class Finetune(Machine):
         description="steps after which both risks are measured, besides the end",
     )
 
+    @model_validator(mode="after")
+    def _of_a_mixture(self) -> "Finetune":
+        if not isinstance(self.base.prior, Mixture):
+            raise ValueError(
+                f"base.prior is {self.base.prior.kind}: what fine-tuning takes is measured on the "
+                "two families of a mixture"
+            )
+        return self
+
 
 class Measurement(Frozen):
     """On which prompts models are measured."""

@@ -45,7 +45,7 @@ class Discrete(Frozen):
 
         Pools of one seed and dim are nested: the first m of n tasks are the pool of size m.
         """
-        return _pool(self.seed, self.n, self.tau, dim).clone()
+        return _pool(self.seed, self.n, self.tau, dim, torch.device("cpu")).clone()
 
 
 class Mixture(Frozen):
@@ -79,7 +79,7 @@ def sample(prior: Prior, rng: Rng, batch: int, dim: int) -> Weights:
             return Weights(w, torch.zeros(batch, dtype=torch.bool, device=w.device))
         case Discrete(n=n):
             index = integers(rng, n, batch)
-            pool = _pool(prior.seed, n, prior.tau, dim).to(index.device)
+            pool = _pool(prior.seed, n, prior.tau, dim, index.device)
             return Weights(pool[index], torch.ones_like(index, dtype=torch.bool))
         case Mixture(alpha=alpha):
             continuous = sample(prior.continuous, rng, batch, dim).w
@@ -126,6 +126,7 @@ def philox(*name: str | int, part: int = 0, step: int = 0) -> np.random.Generato
 
 
 @functools.lru_cache(maxsize=32)
-def _pool(seed: int, n: int, tau: float, dim: int) -> Tensor:
-    # Shared between callers: never handed out without a copy or an index.
-    return tau * normal(philox("tasks", seed), (n, dim))
+def _pool(seed: int, n: int, tau: float, dim: int, device: torch.device) -> Tensor:
+    # Shared between callers: never handed out without a copy or an index. Kept on the device, as
+    # a copy to it in every batch would make a GPU wait.
+    return (tau * normal(philox("tasks", seed), (n, dim))).to(device)

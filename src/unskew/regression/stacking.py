@@ -21,7 +21,7 @@ from unskew.errors import UserError
 from unskew.regression import fit
 from unskew.regression.config import Experiment, Finetune, Plain, Pretrain, Watched
 from unskew.regression.prompts import PromptStream
-from unskew.regression.study import WEIGHTS, needs
+from unskew.regression.study import WEIGHTS, needs, placed
 from unskew.regression.transformer import Transformer
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import canonical, run_id
@@ -45,6 +45,7 @@ def train_ahead(
 
     Raises: KeyboardInterrupt: interrupted, everything saved; the same call continues.
     """
+    configs = [placed(config) for config in configs]
     seconds: dict[str, float] = {}
     errors: dict[str, UserError] = {}
     wanted = [_pretrainings(config) for config in configs]
@@ -212,8 +213,13 @@ def _train(
             _base(one.config).device,
         )
         steps = sum(member.config.steps for member in members)
-        with progress.task(f"{len(members)} models at once", steps) as task:
-            ends = train_stacked(members, loss, matrices=_hidden, task=task)
+        try:
+            with progress.task(f"{len(members)} models at once", steps) as task:
+                ends = train_stacked(members, loss, matrices=_hidden, task=task)
+        except RuntimeError as error:  # as where a device has no room for so many
+            said = str(error).strip().partition("\n")[0]
+            progress.say(f"{len(members)} models cannot train as one, and train alone: {said}")
+            return
     share = (time.monotonic() - begun) / len(parts)
     for part, error in zip(parts, ends, strict=True):
         seconds[_key(part.config)] = share

@@ -40,6 +40,7 @@ def execute(config: Experiment, store: Store, progress: Progress) -> RunFolder:
     """
     from unskew.regression import further, studies
 
+    config = placed(config)
     prepare(config)
     parents = {role: _weights(parent, store, progress) for role, parent in needs(config).items()}
     match config:
@@ -61,6 +62,18 @@ def execute(config: Experiment, store: Store, progress: Progress) -> RunFolder:
         if not folder.finished:
             work(config, folder, store, progress)
         return folder
+
+
+def placed(config: Experiment) -> Experiment:
+    """The configuration, with its base model where it itself is to run."""
+    where = {"device": getattr(config, "device", "cpu"), "threads": config.threads}
+    match config:
+        case Finetune(base=base):
+            return config.model_copy(update={"base": base.model_copy(update=where)})
+        case Watched(pretrain=base):
+            return config.model_copy(update={"pretrain": base.model_copy(update=where)})
+        case _:
+            return config
 
 
 def needs(config: Experiment) -> dict[str, Pretrain | Watched]:

@@ -123,7 +123,8 @@ def connected(address: str) -> Iterator[None]:
     """For the block, the cluster at that address.
 
     Raises:
-        UserError: it is refused (see `check`), does not answer, or asks for no token itself.
+        UserError: it is refused (see `check`), does not answer, or may be reached from other
+            machines and asks for no token itself, whatever the address says.
     """
     check(address, os.environ)
     require()
@@ -140,18 +141,37 @@ def connected(address: str) -> Iterator[None]:
                 f"the cluster cannot be used: {said}", f"RAY_ADDRESS={address}", hint
             ) from error
         try:
-            if not loopback(address):
-                _new_enough(ray.__version__)
-                mode = ray.remote(num_cpus=0)(_auth_mode).remote()
-                if ray.get(mode) != "token":
-                    raise UserError(
-                        "the cluster itself was started without RAY_AUTH_MODE=token",
-                        f"RAY_ADDRESS={address}",
-                        TOKENS,
-                    )
+            _refuse_open(address)
             yield
         finally:
             ray.shutdown()
+
+
+def _refuse_open(address: str) -> None:
+    """Raises UserError where a machine of the connected cluster may be reached from others and was
+    started without token authentication. Looked up in the cluster: RAY_ADDRESS=127.0.0.1 may lead
+    to a Ray that listens on all interfaces, as `ray start` alone makes one."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as OnNode
+
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    served = [ray.get_runtime_context().gcs_address, *(n["NodeManagerAddress"] for n in nodes)]
+    if all(loopback(where) for where in served):
+        return
+    _new_enough(ray.__version__)
+    ask = ray.remote(num_cpus=0, max_retries=0)(_auth_mode)
+    modes = ray.get(
+        [ask.options(scheduling_strategy=OnNode(n["NodeID"], soft=False)).remote() for n in nodes]
+    )
+    for node, mode in zip(nodes, modes, strict=True):
+        if mode != "token":
+            raise UserError(
+                f"the cluster may be reached from other machines, and its machine "
+                f"{node['NodeManagerAddress']} was started without RAY_AUTH_MODE=token: whoever "
+                "reaches it could run code as you",
+                f"RAY_ADDRESS={address}",
+                TOKENS,
+            )
 
 
 def _auth_mode() -> str:
@@ -193,6 +213,7 @@ def runner(
     say: Callable[[str], None],
     at_once: int | None = None,
     gpu: float = 1.0,
+    grows: bool = True,
 ) -> Runner:
     """A runner that gives each cell to a worker of the Ray that is connected.
 
@@ -201,6 +222,7 @@ def runner(
         say: why cells wait, if they must.
         at_once: the most cells that run at the same time; None: as many as there is room for.
         gpu: the share of a GPU that a cell on one takes.
+        grows: whether machines may join, so that a cell which takes more than there is may wait.
     """
     import ray
 
@@ -213,7 +235,10 @@ def runner(
         )
 
     def run(cells: Sequence[Cell]) -> Generator[tuple[Cell, Outcome]]:
-        _say_what_lacks(cells, gpu, say)
+        for lack in _lacks(cells, gpu):
+            if not grows:
+                raise UserError(lack, hint="give device=cpu, fewer --threads, or a smaller --gpus")
+            say(f"{lack}: waiting")
         waiting = deque(cells)
         put_off: deque[tuple[float, Cell]] = deque()  # until when; another process writes its run
         flying: dict[Any, Cell] = {}
@@ -265,17 +290,22 @@ def resources(config: BaseModel, gpu: float) -> dict[str, float]:
 
 def _outcome(ref: Any) -> Outcome:
     import ray
-    from ray.exceptions import RayError
+    from ray import exceptions as ex
 
+    lost = (ex.WorkerCrashedError, ex.NodeDiedError, ex.OutOfMemoryError, ex.ObjectLostError)
     try:
         return ray.get(ref)
-    except RayError as error:
+    except lost as error:
         said = str(error).strip().partition("\n")[0] or type(error).__name__
         return Outcome("failed", message=f"its workers were lost {RETRIES + 1} times: {said}")
+    except ex.RayError as error:  # as where a machine has no unskew, or another one
+        said = str(error).strip()
+        last = said.rpartition("\n")[2] or type(error).__name__
+        return Outcome("failed", message=f"the worker could not run it: {last}", trace=said)
 
 
-def _say_what_lacks(cells: Sequence[Cell], gpu: float, say: Callable[[str], None]) -> None:
-    """Not refused: a cluster may grow."""
+def _lacks(cells: Sequence[Cell], gpu: float) -> Iterator[str]:
+    """What a cell takes that no machine has."""
     import ray
 
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -283,7 +313,7 @@ def _say_what_lacks(cells: Sequence[Cell], gpu: float, say: Callable[[str], None
         wanted = max((resources(cell.config, gpu)[key] for cell in cells), default=0)
         most = max((machine.get(name[:3], 0) for machine in machines), default=0)
         if wanted > most:
-            say(f"a cell takes {wanted:g} {name} and no machine has more than {most:g}: waiting")
+            yield f"a cell takes {wanted:g} {name} and no machine has more than {most:g}"
 
 
 def _stop(refs: list[Any]) -> None:

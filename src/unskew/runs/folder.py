@@ -155,6 +155,8 @@ class RunFolder:
     def finish(self, extra: Mapping[str, Any] | None = None) -> None:
         """Write the manifest, last: from here on the run is finished and no longer written."""
         self._check_writable()
+        if (self.path / LOG).exists():
+            _sync(self.path / LOG)  # appended to, and not synced since; its hash comes next
         files = {
             name: {"sha256": self.sha256(name), "bytes": (self.path / name).stat().st_size}
             for name in self._files()

@@ -22,6 +22,7 @@ from unskew.runs.folder import RunFolder
 from unskew.runs.progress import Task
 from unskew.training import optimisers as optim
 from unskew.training.config import Training
+from unskew.training.machine import compiler
 
 CHECKPOINT = "checkpoint"
 WINDOW = 50  # steps between looks at the loss: the guard and the log cost one device sync each
@@ -61,9 +62,10 @@ def train(
     if task is not None and start:
         task.resume(start)
     if config.compile:
+        compiler()
         model.compile(dynamic=False)  # in place: `loss` calls the model, names stay as they are
     parameters = [p for p in model.parameters() if p.requires_grad]
-    saved_at = time.monotonic()
+    saved_at, judged = time.monotonic(), start
 
     def look(step: int) -> None:
         if watch is not None and folder is not None and step in watch_at:
@@ -90,13 +92,17 @@ def train(
 
             done = step + 1
             due = time.monotonic() - saved_at > checkpoint_seconds
-            stop = interrupted.is_set()
-            if due or stop or course.window_ends(done):
+            if due or interrupted.is_set() or course.window_ends(done):
                 course.judge(window, done, factor)
+                judged = done
             if task is not None:
                 task.advance(1)
             look(done)
+            # A look may take long: who interrupted it is heard here, at the last step too.
+            stop = interrupted.is_set()
             if due or stop:
+                if judged != done:
+                    course.judge(window, done, factor)
                 course.save(done, optim.state_tensors(model, opts) | {"window": window})
                 saved_at = time.monotonic()
             if stop:
@@ -193,8 +199,9 @@ def _guard(window: Tensor, lowest: int, done: int, first: float | None, config: 
 
 @contextmanager
 def held_interrupt() -> Iterator[threading.Event]:
-    """Turn Ctrl-C into an event for the block; a second Ctrl-C interrupts at once. Outside the main
-    thread signals cannot be caught, and the event is never set."""
+    """Turn Ctrl-C into an event for the block; a second Ctrl-C interrupts at once. Who leaves the
+    block without having looked is interrupted then. Outside the main thread signals cannot be
+    caught, and the event is never set."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
@@ -210,3 +217,5 @@ def held_interrupt() -> Iterator[threading.Event]:
         yield event
     finally:
         signal.signal(signal.SIGINT, before)
+    if event.is_set():
+        raise KeyboardInterrupt

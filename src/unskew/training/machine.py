@@ -1,6 +1,7 @@
 """Where things run: never part of what a run is."""
 
 import os
+import shutil
 
 from pydantic import Field
 
@@ -26,12 +27,32 @@ class Machine(Frozen):
 def prepare(machine: Machine) -> None:
     """Set the number of CPU threads, and check that the device is there.
 
-    Raises: UserError where a CUDA device is asked for and there is none.
+    Raises: UserError where a CUDA device is asked for that is not there.
     """
     import torch
 
     torch.set_num_threads(machine.threads or min(os.cpu_count() or 1, MOST_THREADS))
-    if machine.device != "cpu" and not torch.cuda.is_available():
+    if machine.device == "cpu":
+        return
+    where = f"device={machine.device}"
+    if not torch.cuda.is_available():
+        raise UserError("there is no CUDA device here", where, "give device=cpu")
+    count = torch.cuda.device_count()
+    if int(machine.device.partition(":")[2] or 0) >= count:
+        raise UserError(f"there are {count} CUDA devices here, counted from 0", where)
+
+
+def compiler() -> str:
+    """The C++ compiler that torch.compile calls.
+
+    Raises: UserError where there is none.
+    """
+    name = os.environ.get("CXX", "g++")
+    found = shutil.which(name)
+    if found is None:
         raise UserError(
-            "there is no CUDA device here", f"device={machine.device}", "give device=cpu"
+            f"torch.compile needs a C++ compiler, and there is no {name}",
+            "training.compile=true",
+            "install one (Debian, Ubuntu: apt-get install g++), set CXX, or give compile=false",
         )
+    return found
