@@ -60,7 +60,7 @@ checkpoints: setup
 	@$(BIN)/python tools/checkpoints.py --runs $(RUNS)
 
 bench: .venv/.dev-stamp
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks --out $(RUNS)/benchmarks
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

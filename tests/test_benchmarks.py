@@ -242,6 +242,9 @@ def test_all_in_one_table(
     gcg = benchmark("gcg")
     searches = [gcg.Row(c, 0, 1, 1, 1, 1.0, 1.0, 2.0, 1.0) for c in (gcg.OURS, gcg.NANO)]
     monkeypatch.setattr(gcg, "compare", lambda: searches)
+    audits = benchmark("audit")
+    asked = [audits.Row(c, 12, 1, 12.0, 1.0, 1.0) for c in (audits.OURS, audits.LOOP)]
+    monkeypatch.setattr(audits, "compare", lambda: asked)
     stacks = benchmark("stacked")
     rows = stacks.compare("tiny", tiny_size(training), 2, turns=1, matmul=64)
     monkeypatch.setattr(stacks, "compare_all", lambda budget: rows)
@@ -255,12 +258,22 @@ def test_all_in_one_table(
         "compare",
         lambda name, size, compiled, budget: compare(name, size, 1, False, budget, matmul=64),
     )
-    everything.main(["--budget", "60", "--out", str(tmp_path)])
+    assert everything.main(["--budget", "60", "--out", str(tmp_path)]) == 0
     assert torch.get_num_threads() == threads
-    printed = capsys.readouterr().out
-    for name in ("bayes", "time_to_bayes", "training", "stacked"):
+    whole = capsys.readouterr().out.rpartition("\n\n")[2]  # the last table has all
+    for name in everything.parts(60):
         for contender in pd.read_parquet(tmp_path / f"{name}.parquet")["contender"]:
-            assert contender in printed
+            assert contender in whole
+
+    def offline() -> None:
+        raise OSError("no network here\nat all")
+
+    monkeypatch.setattr(gcg, "compare", offline)
+    assert everything.main(["--only", "gcg", "guard", "--out", str(tmp_path / "more")]) == 1
+    out, err = capsys.readouterr()
+    assert "gcg: not measured: OSError: no network here\n" in err
+    assert out.endswith("gcg: not measured: OSError: no network here\n")
+    assert [path.name for path in (tmp_path / "more").glob("*.parquet")] == ["guard.parquet"]
 
 
 def test_the_audit_and_the_loop_answer_alike(

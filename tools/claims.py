@@ -5,11 +5,13 @@
 They are read from results/ alone, as `unskew paper` reads them where there are no runs.
 """
 
+import sys
 from contextlib import chdir
 from pathlib import Path
 
 import pandas as pd
 
+from unskew.nursery.claims import untold
 from unskew.paper import show
 from unskew.paper.documents import answers
 from unskew.paper.parts import parts
@@ -19,7 +21,7 @@ from unskew.report.audit_rows import records
 
 ROOT = Path(__file__).parents[1]
 NURSERY = Path("results/nursery/tables/claims.parquet")
-ABLATION = Path("results/benchmarks/ablation.parquet")
+MEASURED = Path("results/benchmarks")
 PAGES = {"README.md": show.brief, "docs/RESULTS.md": show.full}
 
 
@@ -31,11 +33,14 @@ def pages() -> dict[str, str]:
         tables["docs/NURSERY.md"] = by_seed(pd.read_parquet(NURSERY))
         (grid, *_) = parts()["grid", "small"].places(Shelf(None, Path("results")))[""]
         tables["docs/PURPLE.md"] = by_defence(grid.table("cells", ("subject",)))
-        tables["benchmarks/README.md"] = by_part(pd.read_parquet(ABLATION))
-    return {
+        tables["benchmarks/README.md"] = by_part(pd.read_parquet(MEASURED / "ablation.parquet"))
+        speed = by_contender(MEASURED)
+    found = {
         name: show.within((ROOT / name).read_text(encoding="utf-8"), table)
         for name, table in tables.items()
     }
+    found["benchmarks/README.md"] = show.within(found["benchmarks/README.md"], speed, "measured")
+    return found
 
 
 def by_seed(claims: pd.DataFrame) -> str:
@@ -46,7 +51,8 @@ def by_seed(claims: pd.DataFrame) -> str:
     for (model, claim), of in claims.groupby(["model", "claim"], sort=False):
         found = of.set_index("seed")["found"].str.partition("; below")[0]
         holds = of["holds"].dropna().astype(bool)
-        held = f"{holds.sum()} of {len(holds)}" if len(holds) else "not asked"
+        nothing = "not asked" if of["found"].map(untold).all() else "undecided"
+        held = f"{holds.sum()} of {len(holds)}" if len(holds) else nothing
         cells = [
             f"`{model}`",
             str(claim).replace("-", " ").replace("_", " "),
@@ -95,6 +101,20 @@ def by_part(rows: pd.DataFrame) -> str:
             ]
         )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def by_contender(folder: Path) -> str:
+    """What `python -m benchmarks` prints, of the parts that are kept."""
+    sys.path.append(str(ROOT))  # the benchmarks are no package that is installed
+    from benchmarks.__main__ import parts as comparisons
+
+    rows = [["comparison", "contender", "figure", "time / ours", "remark"], ["---"] * 5]
+    for name, part in comparisons(0).items():
+        path = folder / f"{name}.parquet"
+        if path.exists():
+            kept = records(pd.read_parquet(path))
+            rows += [[*line] for line in part.lines([part.row(**row) for row in kept])]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def main() -> None:

@@ -3,8 +3,9 @@
     python tools/nursery.py --seeds 0 1 2     families, audits, claims -> results/nursery
     python tools/nursery.py --ship 0          base, instruct, probes -> src/unskew/models/nursery
 
-Every family is of the preset `nursery-ship` with all its models; what is trained already under
-`--runs` is kept, so that seeds may be raised one by one, hours apart.
+Every family is of the preset `nursery-ship`, with the models that `--models` names (all, if it is
+not given); what is trained already under `--runs` is kept, so that seeds may be raised one by one,
+hours apart.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from unskew.nursery import family, raising
-from unskew.nursery.claims import claims, wrong_bound
+from unskew.nursery.claims import claims, tally, wrong_bound
 from unskew.nursery.config import STAGES, Family
 from unskew.paper.families import audited
 from unskew.runs.config import load
@@ -100,8 +101,12 @@ def report(raised: dict[int, RunFolder], runs: Path) -> None:
     verdicts = gathered["claims"][gathered["claims"]["claim"].str.startswith("verdict-")]
     said = verdicts["holds"].dropna().astype(bool)
     print(f"{int((~said).sum())} of {len(said)} verdicts are not what they should be")
-    if said.all():
-        print(f"so many admit {100 * wrong_bound(len(said)):.0f}% (95%)")
+    known = tally(gathered["claims"])
+    bound = wrong_bound(known.verdicts, wrong=known.wrong)
+    print(
+        f"of {known.verdicts} on models whose truth is known {known.wrong} are wrong and "
+        f"{known.undecided} undecided: so many admit {100 * bound:.0f}% wrong ones (95%)"
+    )
 
 
 def ship(folder: RunFolder) -> None:

@@ -59,10 +59,15 @@ def test_the_full_table_says_where_and_how() -> None:
 
 
 def test_a_page_keeps_what_stands_around_its_table() -> None:
-    page = f"before\n{MARKERS[0]}\nold\n{MARKERS[1]}\nafter\n"
-    new = within(page, "new")
-    assert new == f"before\n{MARKERS[0]}\nnew\n{MARKERS[1]}\nafter\n"
-    assert within(new, "new") == new
+    def page(one: str, two: str) -> str:
+        lines = ["before"]
+        for name, table in (("claims", one), ("speed", two)):
+            lines += [MARKERS[0].format(name), table, MARKERS[1].format(name), "after"]
+        return "\n".join(lines)
+
+    assert within(page("old", "old"), "new") == page("new", "old")
+    assert within(page("old", "old"), "new", "speed") == page("old", "new")
+    assert within(page("new", "old"), "new") == page("new", "old")
     with pytest.raises(ValueError, match="has no"):
         within("nothing", "new")
 

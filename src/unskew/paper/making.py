@@ -37,6 +37,14 @@ def make(steps: Sequence[Step], scale: Scale, means: Means) -> Path | None:
     from unskew.report import page
     from unskew.runs.folder import RunFolder
 
+    if any(step.part.lm for step in steps):  # told now, not after a night of the laboratory
+        from unskew.nursery import family
+
+        family.require()
+    if means.threads is not None:  # an audit computes with what it finds set
+        import torch
+
+        torch.set_num_threads(means.threads)
     made = [path for step in steps for path in step.part.make(means)]
     folders = [RunFolder.read(path) for path in dict.fromkeys(made)]
     if not folders:

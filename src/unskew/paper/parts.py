@@ -47,6 +47,7 @@ class Part:
             user's own first.
         make: makes it, or goes on making it; returns the folders of its runs.
         have: which of its runs are finished, where `places` does not tell.
+        lm: whether the extra [lm] is needed.
     """
 
     name: PartName
@@ -56,6 +57,7 @@ class Part:
     places: Callable[[Shelf], dict[str, list[Place]]]
     make: Callable[[Means], list[Path]]
     have: Callable[[Shelf], list[bool]] | None = None
+    lm: bool = True
 
     def done(self, shelf: Shelf) -> list[bool]:
         """Which of its runs are finished."""
@@ -116,7 +118,9 @@ def _laboratory(name: PartName, scale: Scale, preset: str, takes: str) -> Part:
         return [folder.path]
 
     command = (f"unskew run {preset}",)
-    return Part(name, scale, command, takes, lambda shelf: {"": shelf.places(config())}, make)
+    return Part(
+        name, scale, command, takes, lambda shelf: {"": shelf.places(config())}, make, lm=False
+    )
 
 
 # Pairs of models ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ MARKS: dict[Word, str] = {
     "inconclusive": "?",
     "not run": "–",
 }
-MARKERS = ("<!-- claims: begin -->", "<!-- claims: end -->")
+MARKERS = ("<!-- {}: begin -->", "<!-- {}: end -->")
 """What stands around a table that is written by a program."""
 
 
@@ -73,12 +73,14 @@ def full(answers: Sequence[Answer]) -> str:
     return "\n".join(rows)
 
 
-def within(page: str, table: str) -> str:
-    """The page with what stands between MARKERS replaced. ValueError where they are not there."""
-    before, begin, rest = page.partition(MARKERS[0])
-    _, end, after = rest.partition(MARKERS[1])
+def within(page: str, table: str, name: str = "claims") -> str:
+    """The page with what stands between the MARKERS of that name replaced. ValueError where they
+    are not there."""
+    first, last = (marker.format(name) for marker in MARKERS)
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"the page has no {MARKERS[0]} ... {MARKERS[1]}")
+        raise ValueError(f"the page has no {first} ... {last}")
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 
