@@ -67,10 +67,19 @@ def block_formula(writer: Any, node: nodes.math_block) -> None:
 def keep_as_written(
     app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]
 ) -> None:
-    """Equations, code and columns of a docstring stay as they are written."""
-    # Without an empty line, napoleon would take what is before a colon for an attribute's type.
-    first = [""] if what in ("attribute", "data", "property") else []
-    lines[:] = [*first, *literal("\n".join(lines)).splitlines(), ""]
+    """Equations, code and columns of a docstring stay as they are written; a configuration has its
+    fields added."""
+    # Without a line before it (a comment shows nothing), napoleon would take what a sentence has
+    # before its colon for an attribute's type.
+    first = ["..", ""] if what in ("attribute", "data", "property") and any(lines) else []
+    lines[:] = [*first, *literal("\n".join(lines)).splitlines(), *fields(thing), ""]
+
+
+def fields(thing: Any) -> list[str]:
+    """The section of what a configuration's fields say of themselves."""
+    found = getattr(thing, "model_fields", {}) if isinstance(thing, type) else {}
+    said = [f"    {name}: {one.description}" for name, one in found.items() if one.description]
+    return ["", "Attributes:", *said] if said else []
 
 
 def literal(docstring: str) -> str:

@@ -1,4 +1,7 @@
-"""The guide's code and commands run, its options exist, its links and files lead somewhere."""
+"""The guide's code runs, its table and example are what comes, its options, files and names exist.
+
+Its commands are tried and its links followed with those of every page, in test_docs_site.
+"""
 
 import re
 import shlex
@@ -7,8 +10,7 @@ from pathlib import Path
 import pytest
 
 import pages
-from audit import tiny
-from unskew.cli import app, main
+from unskew.cli import main
 from unskew.statistics.power import detectable
 
 ROOT = Path(__file__).parents[1]
@@ -34,11 +36,6 @@ def files(folder: Path) -> None:
     (folder / "capitals.jsonl").write_text(rows, encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.save(tmp_path_factory.mktemp("models") / "tiny")
-
-
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_runs(code: str, tmp_path: Path):
     done = pages.run(code, tmp_path)
@@ -49,21 +46,6 @@ def test_python_runs(code: str, tmp_path: Path):
 def test_there_are_commands_to_test():
     assert len(COMMANDS) >= 10
     assert {shlex.split(line)[0] for line in COMMANDS} >= {"audit", "judge", "paper", "conjugate"}
-
-
-@pytest.mark.parametrize("line", COMMANDS)
-def test_commands_are_understood(
-    line: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """Every option and argument; an audit's models, tasks and settings as far as --dry-run goes."""
-    given = shlex.split(line)
-    app.parse_args(given, exit_on_error=False, print_error=False)
-    if given[0] in ("audit", "paper") and "--from-logs" not in given and len(given) > 2:
-        files(tmp_path)
-        for name in ("base", "tuned"):
-            (tmp_path / name).symlink_to(models)
-        monkeypatch.chdir(tmp_path)
-        assert main([*given, *([] if "--dry-run" in given else ["--dry-run"])]) == 0
 
 
 def test_the_table_is_what_the_command_says(

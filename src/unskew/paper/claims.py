@@ -41,6 +41,7 @@ class Claim:
     sources: Mapping[Scale, Source] = field(default_factory=dict)
 
     def part(self, scale: Scale) -> Part | None:
+        """What makes its table at that scale; None where nothing does."""
         source = self.sources.get(scale)
         return None if source is None else parts()[source.part, scale]
 

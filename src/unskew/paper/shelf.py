@@ -67,6 +67,7 @@ class Place:
         return self._kept[name]
 
     def has(self, name: str) -> bool:
+        """Whether there is a table of that name, on the disk or computed from others."""
         return name in self.made or self._file(name).exists()
 
     def where(self, name: str) -> str:
@@ -107,6 +108,7 @@ class Entry:
         return found if isinstance(found, dict) else {}
 
     def place(self) -> Place:
+        """Its tables."""
         return Place(self.path, self.config)
 
 

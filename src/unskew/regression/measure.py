@@ -26,7 +26,14 @@ CHECKPOINT = "checkpoint"  # the intervals' condition: these weights, other prom
 
 
 class Case(NamedTuple):
-    """Evaluation prompts x (N, P, d), y and clean (N, P), and the world they come from."""
+    """Evaluation prompts and the world they come from.
+
+    Attributes:
+        prompts: x (N, P, d), y and clean (N, P).
+        tasks: the pool of the discrete family, (n, d).
+        sigma: standard deviation of the labels' noise.
+        tau: that of each weight of the continuous family.
+    """
 
     prompts: Prompts
     tasks: Tensor
@@ -35,6 +42,7 @@ class Case(NamedTuple):
 
     @property
     def dim(self) -> int:
+        """d, the dimension of x."""
         return self.prompts.x.shape[-1]
 
     @property
@@ -79,7 +87,7 @@ def observer(p: Predictors, alpha: float, delta: float = 0.0) -> Tensor:
 
 
 def errors(answers: Tensor, case: Case) -> Errors:
-    """Squared distance of answers (N, P) to the noiseless labels."""
+    """Squared distance of answers (N, P) to the noiseless labels: (N, P) float64."""
     return (answers.double() - case.prompts.clean.double()).square().numpy()
 
 

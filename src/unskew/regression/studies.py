@@ -63,6 +63,7 @@ class Laboratory:
 
     @cached_property
     def cases(self) -> dict[str, Case]:
+        """The evaluation prompts, by family."""
         return cases(self.config, self.config.evaluation)
 
     def folder(self, config: Pretrain | Finetune) -> RunFolder:

@@ -30,6 +30,7 @@ class Figure(NamedTuple):
 
     @property
     def known(self) -> bool:
+        """Whether the table has a number."""
         return not math.isnan(self.estimate)
 
     @property

@@ -25,7 +25,7 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """Newton-Schulz towards the nearest semi-orthogonal matrix: (..., m, n) -> (..., m, n).
+    """Newton-Schulz (Jordan et al. 2024) towards the nearest semi-orthogonal matrix, (..., m, n).
 
     Works in the dtype of its argument. A zero matrix stays zero. Singular values land in about
     [0.7, 1.2], not at 1: that is the published iteration's trade of accuracy for speed.
