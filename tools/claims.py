@@ -6,6 +6,7 @@ They are read from results/ alone, as `unskew paper` reads them where there are 
 """
 
 import sys
+from collections.abc import Iterable
 from contextlib import chdir
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def pages() -> dict[str, str]:
         tables["docs/NURSERY.md"] = by_seed(pd.read_parquet(NURSERY))
         (grid, *_) = parts()["grid", "small"].places(Shelf(None, Path("results")))[""]
         tables["docs/PURPLE.md"] = by_defence(grid.table("cells", ("subject",)))
-        tables["benchmarks/README.md"] = by_part(pd.read_parquet(MEASURED / "ablation.parquet"))
+        tables["benchmarks/README.md"] = by_part(
+            sorted(MEASURED.glob("ablation*.parquet"), key=lambda path: path.stem)
+        )
         speed = by_contender(MEASURED)
     found = {
         name: show.within((ROOT / name).read_text(encoding="utf-8"), table)
@@ -84,22 +87,24 @@ def by_defence(cells: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def by_part(rows: pd.DataFrame) -> str:
-    """A row for each change of the recipe and seed."""
+def by_part(files: Iterable[Path]) -> str:
+    """A row for each change of the recipe and seed, in the sessions' order: each begins with the
+    recipe as it is."""
     head = ["part", "changed to", "seed", "reached", "seconds", "steps", "x ridge at its end"]
     lines = [head, ["---"] * len(head)]
-    for row in records(rows):
-        lines.append(
-            [
-                row["part"],
-                row["choice"] or "–",
-                str(row["seed"]),
-                "yes" if row["reached"] else f"no: {row['stopped_by']}",
-                f"{'' if row['reached'] else '> '}{row['seconds']:.0f}",
-                f"{row['steps']:,}",
-                f"{row['worst']:.2f}",
-            ]
-        )
+    for path in files:
+        for row in records(pd.read_parquet(path)):
+            lines.append(
+                [
+                    row["part"],
+                    row["choice"] or "–",
+                    str(row["seed"]),
+                    "yes" if row["reached"] else f"no: {row['stopped_by']}",
+                    f"{'' if row['reached'] else '> '}{row['seconds']:.0f}",
+                    f"{row['steps']:,}",
+                    f"{row['worst']:.2f}",
+                ]
+            )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
