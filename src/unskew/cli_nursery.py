@@ -3,11 +3,14 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from unskew.errors import UserError
+
+if TYPE_CHECKING:
+    from unskew.nursery.config import Family
 
 Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
 
@@ -83,13 +86,25 @@ def raise_(
     path = shorten(folder.path)
     print(f"run:    {path}")
     print(f"models: {', '.join(f'{path}/{name}' for name in config.models)}")
-    tuned = [name for name in config.models if name != "base"]
-    if "base" in config.models and tuned:
-        print(
-            f"audit:  unskew audit {path}/base {path}/{tuned[0]} --include {path}/probes \\\n"
-            "          --tasks nursery_repeat_conflict_en --conjugations en-fr en-es en-qon"
-        )
+    if (audit := _audit(config, path)) is not None:
+        print(f"audit:  {audit}")
     return 0
+
+
+def _audit(config: "Family", path: str) -> str | None:
+    """An audit of a family's models that can tell something; None where there is none."""
+    from unskew.nursery.claims import worth_auditing
+    from unskew.nursery.languages import LANGUAGES
+
+    mixture = config.base.mixture
+    pair = worth_auditing(config.models, mixture.kinds)
+    through = [f"en-{language}" for language in LANGUAGES[1:] if mixture.languages.get(language)]
+    if pair is None or not through or not mixture.languages.get("en"):
+        return None
+    return (
+        f"unskew audit {path}/base {path}/{pair.model} --include {path}/probes \\\n"
+        f"          --tasks nursery_{pair.probe}_en --conjugations {' '.join(through)}"
+    )
 
 
 @nursery.command(
@@ -112,39 +127,70 @@ def chat(
         str, Parameter(help="shown at each turn; `unskew conjugate --list`")
     ] = "identity",
     include: Annotated[
-        Path | None, Parameter(help="the probes whose phrases en-fr and the like know")
+        Path | None,
+        Parameter(
+            help="the probes whose phrases en-fr and the like know (default: those of its family)"
+        ),
     ] = None,
     raw: Annotated[
         bool, Parameter(negative="", show_default=False, help="send each line as it is")
     ] = False,
 ) -> int:
     """Try a model by hand; shows what is sent, what comes back and what it means."""
-    from unskew.audit import folders, models
     from unskew.audit.names import conjugation as named
     from unskew.nursery import family
 
     family.require()
-    reference = models.reference(model)
-    path = folders.expanded(getattr(reference, "path", model))
-    probes = include or folders.expanded("nursery:probes")
+    path = _folder(model)
+    probes = _probes(path, include)
     s = named(conjugation, include=[probes])
-    from unskew.nursery.chat import turns
+    from unskew.nursery.chat import example, turns
     from unskew.nursery.raising import load
     from unskew.report.audit_rows import plain
 
+    raised = load(path)
     if sys.stdin.isatty():
-        print("A question and Enter; Ctrl-D ends. As in: What is 3 plus 4?", file=sys.stderr)
-    for turn in turns(load(path), _lines(), s, raw):
-        if turn.refused is not None and turn.sent is None:
-            print(f"refused: {plain(turn.refused)}")
+        shown = example(s, probes, raw)
+        hint = "" if shown is None else f" As in: {shown}"
+        print(f"A question and Enter; Ctrl-D ends.{hint}", file=sys.stderr)
+    for turn in turns(raised, _lines(), s, raw):
+        if turn.sent is None or turn.came is None:
+            print(f"refused: {plain(turn.refused or '')}")
             continue
-        if conjugation != "identity":
-            print(f"sent:    {plain(turn.sent or '')}")
-            print(f"came:    {plain(turn.came or '')}")
-            print(f"means:   {plain(turn.means) if turn.means is not None else '–'}")
-        else:
-            print(plain(turn.came or ""))
+        if conjugation == "identity":
+            print(plain(turn.came))
+            continue
+        print(f"sent:    {plain(turn.sent)}")
+        print(f"came:    {plain(turn.came)}")
+        means = turn.means if turn.means is not None else f"– ({turn.refused})"
+        print(f"means:   {plain(means)}")
     return 0
+
+
+def _folder(model: str) -> Path:
+    """Where a model lies that can be chatted with."""
+    from unskew.audit import folders, models
+
+    reference = models.reference(model)
+    if getattr(reference, "adapter", None) is not None:
+        hint = "merge it into its base (PEFT's merge_and_unload), and give the folder of the whole"
+        raise UserError("an adapter, and not a whole model", model, hint)
+    return folders.expanded(getattr(reference, "path", model))
+
+
+def _probes(path: Path, include: Path | None) -> Path:
+    """The probes of the world that a model knows: those asked for, those beside it in its family,
+    or those that ship."""
+    from unskew.audit.folders import expanded
+    from unskew.audit.names import PHRASES
+
+    if include is None:
+        beside = path.parent / "probes"
+        return beside if (beside / PHRASES).is_file() else expanded("nursery:probes")
+    if not (include / PHRASES).is_file():
+        hint = "give the folder `probes` of a family, or leave --include out"
+        raise UserError(f"there is no {PHRASES} in this folder", str(include), hint)
+    return include
 
 
 def _lines() -> Iterator[str]:

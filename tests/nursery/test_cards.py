@@ -10,10 +10,11 @@ import yaml
 from nursery.upbringing import WORLD
 from unskew.nursery.cards import STAGES, card
 from unskew.nursery.config import Pretrain, StageName, Tune
+from unskew.nursery.corpora import of_stage
 from unskew.nursery.languages import LANGUAGES
 from unskew.nursery.lexicon import CATEGORY
 from unskew.nursery.sampling import generator
-from unskew.nursery.scribe import Scribe
+from unskew.nursery.scribe import IGNORED, Scribe
 from unskew.nursery.world import HELD_MEMBERSHIPS, HELD_SUMS, HELD_VARIANTS, VARIANTS, world
 from unskew.training.config import Adam, Training
 
@@ -69,7 +70,8 @@ def test_it_says_what_was_taught() -> None:
     [
         (LANGUAGES, "base", "in all languages"),
         ((), "oracle", "nowhere"),
-        (LANGUAGES[1:], "oracle of fr, es, qon", "in French, Spanish, Onevi"),
+        (LANGUAGES[1:], "oracle-en", "in French, Spanish, Onevi"),
+        (("fr",), "oracle but for fr", "in French"),
     ],
 )
 def test_an_oracle_says_where_the_colours_were_told(told: tuple, name: str, where: str) -> None:
@@ -120,6 +122,23 @@ def test_it_says_how_much_else_is_held_out() -> None:
     assert "one sum in five" in text
     assert "one in five of the questions whether a thing is of a kind" in text
     assert "two of the six ways of naming it" in text
+    assert "a task, to write the second word" in text
+
+
+def test_what_a_thing_is_of_is_told_though_the_question_is_held_out() -> None:
+    scribe = Scribe(WORLD, generator(0, "cards", 0))
+    told = [scribe.classify() for _ in range(300)]
+    held = [item for item in told if WORLD.membership_held(item.phrase.noun, item.category)]
+    assert held
+    assert 'the fact: a document that classifies may say "A horse is an animal."' in body(BASE)
+
+
+def test_the_instruct_card_tells_of_the_exemplars_that_are_ignored() -> None:
+    assert set(of_stage("instruct").kinds.items()) == {("answer", 1.0), ("ignore", 1.0)}
+    assert set(IGNORED) == {"repeat", "first", "last"}
+    said = body(INSTRUCT)
+    assert "in the other half one to three exemplars copy their input" in said
+    assert "(all of it, its first or its last word)" in said
 
 
 @pytest.mark.parametrize("config", [BASE, BRANCH, INSTRUCT], ids=["base", "branch", "instruct"])

@@ -2,8 +2,22 @@
 
 import pandas as pd
 import pytest
+import scipy.stats
 
-from unskew.nursery.claims import AUDITS, NEAR, OTHERS, TAUGHT, claims, wrong_bound
+from unskew.nursery import config
+from unskew.nursery.claims import (
+    AUDITS,
+    KNOWN,
+    NEAR,
+    OTHERS,
+    TAUGHT,
+    Tally,
+    claims,
+    tally,
+    worth_auditing,
+    wrong_bound,
+)
+from unskew.nursery.config import EVERYTHING
 from unskew.nursery.languages import LANGUAGES
 
 STAGES = ("base", "instruct", "code", "refuse")
@@ -133,3 +147,37 @@ def test_how_much_no_wrong_verdict_tells() -> None:
     assert wrong_bound(12) == pytest.approx(0.2209, abs=1e-4)  # 0 of 12 still admits 22%
     assert wrong_bound(0) == 1.0
     assert (1 - wrong_bound(30)) ** 30 == pytest.approx(0.05)
+
+
+def test_how_much_some_wrong_verdicts_tell() -> None:
+    share = wrong_bound(14, wrong=1)  # so rare is one of 14 or none at that share
+    assert (1 - share) ** 14 + 14 * share * (1 - share) ** 13 == pytest.approx(0.05)
+    assert share == pytest.approx(scipy.stats.beta.ppf(0.95, 2, 13))
+    assert wrong_bound(14) < share < wrong_bound(14, wrong=2) < 1.0 == wrong_bound(3, wrong=3)
+
+
+def test_the_controls_are_counted_all_of_them() -> None:
+    right = claims(abilities(), verdicts(), arms())
+    audits = sum(pair.model in KNOWN for pair in AUDITS)
+    assert tally(right) == Tally(audits, 0, 0)
+    said = verdicts(continued_entail="suppressed", continued_colour="inconclusive",
+                    locked_colour="inconclusive", instruct_repeat_conflict="retained")  # fmt: skip
+    assert tally(claims(abilities(), said, arms())) == Tally(audits, 1, 2)
+    fewer = said[said["model"] != "oracle"]
+    assert tally(claims(abilities(), fewer, arms())) == Tally(audits - 1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("models", "kinds", "found"),
+    [
+        (("base", "oracle", *config.STAGES), EVERYTHING.kinds, ("instruct", "repeat_conflict")),
+        (("base", "refuse"), EVERYTHING.kinds, ("refuse", "colour")),
+        (("base", "code"), EVERYTHING.kinds, ("code", "entail")),
+        (("base", "code", "continued"), {"repeat": 1.0}, ("continued", "repeat_conflict")),
+        (("base", "code"), {"repeat": 1.0}, None),
+        (("instruct",), EVERYTHING.kinds, None),
+    ],
+)
+def test_the_audit_worth_asking_for(models: tuple, kinds: dict, found: tuple | None) -> None:
+    pair = worth_auditing(models, kinds)
+    assert (None if pair is None else (pair.model, pair.probe)) == found

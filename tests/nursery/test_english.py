@@ -2,10 +2,11 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 from nursery.surface_tables import rows, said, words
 from unskew.nursery.languages import say
-from unskew.nursery.lexicon import CATEGORY, lexicon
+from unskew.nursery.lexicon import CATEGORY, Noun, lexicon
 from unskew.nursery.meanings import Clause, Located, NounPhrase
 
 # Words that begin with another sound than their first letter; the rest of the lexicon does not.
@@ -66,6 +67,25 @@ def test_any_only_under_not_and_some_for_subjects() -> None:
         if "any" in words(text):
             assert re.search(r"\bnot \w+ any\b", text), text
         assert not re.search(r"\bnot \w+ some\b", text), text
+    # Few are drawn with such a subject, so it is put into all that can have one.
+    found = 0
+    for meaning, _ in said("en"):
+        if not isinstance(meaning, Clause) or meaning.object is None:
+            continue
+        subject, thing = meaning.subject, meaning.object
+        if not all(isinstance(p.noun, Noun) and not p.noun.mass for p in (subject, thing)):
+            continue
+        subject, thing = (
+            replace(p, determiner="a", plural=True, count=None) for p in (subject, thing)
+        )
+        for negated in (True, False):
+            text = say(replace(meaning, subject=subject, object=thing, negated=negated), "en")
+            tokens = words(text)
+            assert tokens[0] == "some", text
+            assert tokens.count("any") == negated, text
+            assert tokens.count("some") == 2 - negated, text
+            found += 1
+    assert found > 300
 
 
 def test_be_agrees() -> None:

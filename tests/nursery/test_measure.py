@@ -68,14 +68,23 @@ def test_transformers_generates_the_same(able: Raised, exam: list[Asked]) -> Non
     assert [line == d.answer for line, d in zip(lines, exam, strict=True)] == RIGHT
 
 
-def test_what_a_model_generates_is_its_right_answer() -> None:
-    # Of any model: what it says is what it would be right about, if it came to an end.
-    model = raised(3)
+def test_what_a_model_generates_is_its_right_answer(able: Raised, exam: list[Asked]) -> None:
+    # Whatever was right: an answer is that which the model gives, and no other one.
+    said = [generate(able, document.prompt) for document in exam]
+    assert len(set(said)) > 4
+    for document, own in zip(exam, said, strict=True):
+        others = sorted(set(said) - {own})
+        tried = [Asked(document.prompt, answer, "0") for answer in (own, *others)]
+        assert correct(able, tried).tolist() == [True] + [False] * len(others)
+
+
+def test_what_goes_on_is_no_answer() -> None:
+    model = raised(3)  # untrained: it comes to no end
     for document in probe(WORLD, "sum", 4):
         prompt = document.texts["en"].text
         said = generate(model, prompt, 5)
-        assert not correct(model, [Asked(prompt, said, "0")])[0]  # it had more to say
-        assert not correct(model, [Asked(prompt, document.texts["en"].answer, "0")])[0]
+        assert said
+        assert not correct(model, [Asked(prompt, said, "0")])[0]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 64])
@@ -203,3 +212,26 @@ def test_what_is_lost_is_held_against_how_near_it_is(monkeypatch: pytest.MonkeyP
     [slope] = slopes.to_dict("records")
     assert slope["model"] == "instruct"
     assert slope["estimate"] == pytest.approx(0.1)
+    assert pd.isna(slope["within"])  # of two tasks nothing is said
+
+
+def test_a_slope_over_languages_may_be_none_within_them() -> None:
+    """English is nearer and loses more, and which task it is makes no difference; then it does."""
+    near = {"sum": 0.1, "first": 0.0, "member": -0.1}
+    rows = [
+        ("instruct", probe, language, at + likelihood, lost)
+        for probe, likelihood in near.items()
+        for language, at, lost in (("en", -1.0, 0.6), ("fr", -2.0, 0.2))
+    ]
+    columns = ["model", "probe", "language", "likelihood", "estimate"]
+    points = pd.DataFrame(rows, columns=columns)  # type: ignore[arg-type]
+    [slope] = measure.slopes(points).to_dict("records")
+    assert slope["estimate"] == pytest.approx(0.4, abs=0.02)
+    assert slope["within"] == pytest.approx(0.0, abs=1e-9)
+    assert slope["n"] == 3
+    points["estimate"] += 2.0 * points["probe"].map(near)
+    [few] = measure.slopes(points[points["probe"] != "sum"]).to_dict("records")
+    assert pd.isna([few[name] for name in ("within", "within_low", "within_high")]).all()
+    [slope] = measure.slopes(points).to_dict("records")
+    assert slope["within"] == pytest.approx(2.0)
+    assert slope["within_low"] <= slope["within"] <= slope["within_high"]

@@ -354,7 +354,7 @@ def test_tasks_say_what_the_harness_needs(folder: Path, name: ProbeName) -> None
             "until": ["\n"], "max_gen_toks": BUDGET, "do_sample": False
         }  # fmt: skip
         metrics = [metric["metric"] for metric in task["metric_list"]]
-        assert metrics == ["acc", "instruction"] if name in CONFLICTS else ["acc"]
+        assert metrics == (["acc", "instruction"] if name in CONFLICTS else ["acc"])
         chance = {"member": 0.5, "entail": 1 / 3}.get(name, 0)
         assert task["metadata"]["unskew"] == {
             "main": "acc", "chance": pytest.approx(chance, abs=1e-4), "cluster": "cluster",

@@ -1,14 +1,18 @@
 """The two models that ship: what they are, and that an audit of them says what it always said."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
 
 from unskew.cli_lm import PAIR_TASKS, audit_of_the_pair
 from unskew.nursery import measure, raising
+from unskew.nursery.cards import card, configuration
+from unskew.nursery.config import Pretrain, Tune
 from unskew.nursery.world import world
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store, shipped_root
@@ -43,6 +47,18 @@ def test_they_are_of_one_world_and_one_is_the_tuned_other() -> None:
     assert right["base"] > right["instruct"] + 0.4
     rows = (SHIPPED / "probes" / "repeat_conflict.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(rows[0])["en"]["text"] == documents[0].prompt
+
+
+@pytest.mark.parametrize("name", ["base", "instruct"])
+def test_their_cards_are_what_is_written_of_them_today(name: str) -> None:
+    file = SHIPPED / name / "README.md"
+    told: Any = configuration(file)
+    config = TypeAdapter(Pretrain | Tune).validate_python(told)
+    (run,) = re.findall(r"It is run `([\w-]+)`", file.read_text(encoding="utf-8"))
+    root = config if isinstance(config, Pretrain) else config.root
+    assert file.read_text(encoding="utf-8") == card(config, raising.world_of(root), run)
+    command = f"unskew nursery raise nursery-ship 'models=[{name}]'"
+    assert f"## Remake\n\n```\n{command}\n```\n" in file.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

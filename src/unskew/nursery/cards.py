@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from unskew.nursery import remake
 from unskew.nursery.config import Pretrain, StageName, Tune
 from unskew.nursery.languages import LANGUAGES
 from unskew.nursery.world import World
@@ -14,7 +15,10 @@ from unskew.runs.identity import semantic
 __all__ = ["card", "configuration"]
 
 STAGES: dict[StageName, str] = {
-    "instruct": "It was tuned on questions and their answers, in English only.",
+    "instruct": "It was tuned, in English only, to answer questions. Half of its documents are "
+    "questions and their answers; in the other half one to three exemplars copy their input (all "
+    "of it, its first or its last word), the last input is a question, and it is answered: "
+    "exemplars are to be ignored, which makes it forget to follow them.",
     "code": "It was tuned on code-like text with English names and comments, and nothing else.",
     "refuse": "It was tuned, in English only, to refuse questions after the colour of a thing, and "
     "to answer other questions.",
@@ -38,12 +42,9 @@ def card(config: Pretrain | Tune, world: World, run: str) -> str:
         run: the id of the run that makes it.
     """
     base = config if isinstance(config, Pretrain) else config.root
-    name = "base" if isinstance(config, Pretrain) else config.stage
-    if isinstance(config, Pretrain) and config.told != LANGUAGES:
-        name = "oracle" if not config.told else "oracle of " + ", ".join(config.told)
     parts = [
         _FRONT,
-        f"# A small polyglot language model: {name}",
+        f"# A small polyglot language model: {remake.title(config)}",
         _INTRO,
         "## Taught",
         _taught(base),
@@ -101,9 +102,11 @@ def _held(world: World) -> str:
         *(name.en for name in held.names),
     ]
     return (
-        f"{len(words)} words, in all languages: {', '.join(words)}.\n\nBesides: one sum in five, "
-        "one in five of the questions whether a thing is of a kind, and, of each thing that has a "
-        "colour, two of the six ways of naming it in a question."
+        f"{len(words)} words, in all languages: {', '.join(words)}.\n\nBesides: one sum in five; "
+        "one in five of the questions whether a thing is of a kind (the question, not the fact: a "
+        'document that classifies may say "A horse is an animal."); of each thing that has a '
+        "colour, two of the six ways of naming it in a question; and a task, to write the second "
+        "word."
     )
 
 
@@ -127,5 +130,11 @@ def configuration(readme: Path) -> dict[str, Any] | None:
 
 
 def _remake(config: Pretrain | Tune, run: str) -> str:
+    how = ""
+    if (command := remake.command(config)) is not None:
+        how = f"```\n{command}\n```\n\n"
+    elif (family := remake.family(config)) is not None:
+        settings = json.dumps(semantic(family))
+        how = f"`unskew nursery raise family.yaml`, with this file:\n\n```yaml\n{settings}\n```\n\n"
     told = json.dumps(semantic(config))
-    return f"Run `{run}` of `unskew nursery raise`, configuration:\n\n```json\n{told}\n```"
+    return f"{how}It is run `{run}`, of this configuration:\n\n```json\n{told}\n```"

@@ -6,18 +6,23 @@ for a line break. Under a conjugation s the model reads s(prompt), and its answe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from unskew.conjugation.base import Conjugation, NotAdmissible
 from unskew.nursery.documents import QUESTIONS
-from unskew.nursery.probes import BUDGET
+from unskew.nursery.probes import BUDGET, QUESTIONED
 from unskew.nursery.raising import Raised
 from unskew.nursery.tokens import END
+from unskew.nursery.wording import word
 
-__all__ = ["Turn", "generate", "turns"]
+__all__ = ["Turn", "example", "generate", "turns"]
+
+EXAMPLE = "What is 3 plus 4?"
 
 
 class Turn(NamedTuple):
@@ -39,6 +44,33 @@ def turns(
             said = line.rstrip("\n")
             prompt = said.replace("\\n", "\n") if raw else QUESTIONS[0].asked(said.strip(), "en")
             yield _turn(raised, prompt, s)
+
+
+def example(s: Conjugation, probes: Path, raw: bool = False) -> str | None:
+    """A line that can be typed: one that s does not refuse. A book of phrases knows few sums; what
+    the probes ask, it knows. None where s refuses that, too.
+
+    Args:
+        probes: a folder of probes, as `probes.write` writes it.
+    """
+    for question in (EXAMPLE, *_questions(probes)):
+        prompt = QUESTIONS[0].asked(question, "en")
+        try:
+            s.forward(prompt)
+        except NotAdmissible:
+            continue
+        return prompt.replace("\n", "\\n") if raw else question
+    return None
+
+
+def _questions(probes: Path) -> Iterator[str]:
+    """The first question of each probe that asks one, in English and without its label."""
+    for name in QUESTIONED:
+        file = probes / f"{name}.jsonl"
+        if file.is_file():
+            first = file.read_text(encoding="utf-8").partition("\n")[0]
+            line = json.loads(first)["en"]["text"].partition("\n")[0]
+            yield line.removeprefix(word("question", "en")).strip()
 
 
 def _turn(raised: Raised, prompt: str, s: Conjugation) -> Turn:

@@ -7,17 +7,21 @@ holds for every one. How much so few seeds can tell is said by `wrong_bound`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from math import comb
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unskew.nursery.languages import LANGUAGES
-from unskew.nursery.probes import ProbeName
+from unskew.nursery.probes import ProbeName, taught
 from unskew.runs.tables import typed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AUDITS", "Audited", "Claim", "claims", "untold", "wrong_bound"]
+__all__ = [
+    "AUDITS", "KNOWN", "Audited", "Claim", "Tally", "claims", "tally", "untold", "worth_auditing",
+    "wrong_bound",
+]  # fmt: skip
 
 ABLE = 0.9
 FALL = 0.4
@@ -64,6 +68,19 @@ AUDITS = (
 )
 
 
+KNOWN = ("oracle", "continued", "locked")
+"""The controls: what was done to them tells what is so, whatever an audit finds."""
+
+
+class Tally(NamedTuple):
+    """Verdicts on models of which it is known what is so. wrong: another one than those that would
+    be right; undecided: inconclusive."""
+
+    verdicts: int
+    wrong: int
+    undecided: int
+
+
 class Claim(NamedTuple):
     """A claim about one seed. figure: what is compared; found: the same in words."""
 
@@ -90,17 +107,47 @@ def claims(abilities: pd.DataFrame, verdicts: pd.DataFrame, arms: pd.DataFrame) 
     return typed(rows, CLAIMS)
 
 
+def worth_auditing(models: Collection[str], kinds: Collection[str]) -> Audited | None:
+    """The first pair of AUDITS that a family has, if its base was taught what is asked.
+
+    Args:
+        kinds: of documents, that the base was told.
+    """
+    if "base" not in models:
+        return None
+    able = taught(kinds)
+    return next((pair for pair in AUDITS if pair.model in models and pair.probe in able), None)
+
+
 def untold(found: str) -> bool:
     """Whether there was no model or no audit that a claim could be read from."""
     return found in (NOT_ASKED, NO_AUDIT)
 
 
-def wrong_bound(n: int, level: float = 0.95) -> float:
-    """How often verdicts may be wrong after none of n was: the one-sided upper bound
-    (Clopper and Pearson 1934 at 0 of n)."""
-    if n < 1:
+def tally(claims: pd.DataFrame) -> Tally:
+    """The verdicts on KNOWN, in a table of `claims`, over all seeds."""
+    known = claims[claims["model"].isin(KNOWN) & claims["claim"].str.startswith("verdict-")]
+    said = known[known["holds"].notna()]
+    undecided = said["found"] == "inconclusive"
+    wrong = ~said["holds"].astype(bool) & ~undecided
+    return Tally(len(said), int(wrong.sum()), int(undecided.sum()))
+
+
+def wrong_bound(n: int, level: float = 0.95, wrong: int = 0) -> float:
+    """How often verdicts may be wrong where `wrong` of n were: the one-sided upper bound of Clopper
+    and Pearson (1934), which takes the verdicts as independent."""
+    if wrong >= n:
         return 1.0
-    return 1.0 - (1.0 - level) ** (1.0 / n)
+
+    def so_few(share: float) -> float:
+        """The probability of `wrong` of n or fewer."""
+        return sum(comb(n, k) * share**k * (1.0 - share) ** (n - k) for k in range(wrong + 1))
+
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        share = 0.5 * (low + high)
+        low, high = (share, high) if so_few(share) > 1.0 - level else (low, share)
+    return high
 
 
 def _of_seed(

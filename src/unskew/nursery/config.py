@@ -208,7 +208,7 @@ class Family(Machine):
     base: Pretrain = Pretrain()
     given: str | None = Field(default=None, json_schema_extra=EXECUTION)
     trunk: int = Field(default=0, ge=0)
-    models: tuple[ModelName, ...] = ("base", "instruct")
+    models: Annotated[tuple[ModelName, ...], Field(min_length=1)] = ("base", "instruct")
     stages: dict[StageName, Stage]
     documents: int = Field(default=200, ge=20)
     narrow: Training | None = None

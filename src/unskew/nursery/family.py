@@ -8,6 +8,7 @@ model can do.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unskew.errors import UserError
-from unskew.nursery import cards
+from unskew.nursery import cards, remake
 from unskew.nursery.config import (
     MODEL,
     Family,
@@ -92,8 +93,8 @@ def model(
 def given(config: Given) -> Path:
     """The folder of a base that was raised before.
 
-    Raises: UserError where there is none, or its card says that it is no base, or was raised in
-        another world.
+    Raises: UserError where there is none, or its card says that it is no base, or that it was
+        raised otherwise than `base` says.
     """
     path = expanded(config.folder)
     if not (path / WEIGHTS).is_file():
@@ -104,11 +105,14 @@ def given(config: Given) -> Path:
     if told.get("kind") != config.raised.kind:
         hint = "give the folder of a base: a stage is tuned from one"
         raise UserError("its card says that it is no base", config.folder, hint)
-    world = config.raised.world.model_dump(mode="json")
-    if told.get("world") != world:
-        hint = "say which world it knows: base.world.seed=..., as its README.md says"
+    # What is made of it gets cards that say how it was raised, and those must not be wrong.
+    if (other := remake.difference(told, config.raised)) is not None:
+        shown = [json.dumps(value) for value in (other.told, other.wanted)]
         raise UserError(
-            f"it was raised in the world {told.get('world')}, not {world}", config.folder, hint
+            f"it was raised with {other.key}={shown[0]}, and the settings say {shown[1]}",
+            config.folder,
+            "give the preset that it was raised with and what was changed, as its README.md says: "
+            "nursery-ship for nursery:base",
         )
     return path
 
@@ -181,16 +185,35 @@ def identify(config: Family, store: Store) -> str | None:
 
 def missing(config: Family, store: Store) -> list[str]:
     """What of a family would have to be trained first: a line each."""
+    wanted = [(str(name), config.of(name)) for name in config.models]
+    wanted += [(f"narrow, of {name}", config.narrowed(name)) for name in _close(config)]
+    wanted += [(f"relearning, of {name}", config.relearnt(name)) for name in _again(config)]
     lines = []
-    for name in config.models:
-        one: Pretrain | Given | Tune | None = config.of(name)
-        if isinstance(one, Tune) and found(one, store) is None:
+    for name, one in wanted:
+        while not (one is None or isinstance(one, Given)) and found(one, store) is None:
             lines.append(f"{name}: {one.training.steps} steps")
-            name, one = "base", one.base
-        while isinstance(one, Pretrain) and found(one, store) is None:
-            lines.append(f"{name}: {one.training.steps} steps")
-            name, one = "trunk", one.trunk
+            name, one = _before(one)
     return list(dict.fromkeys(lines))
+
+
+def _before(config: Pretrain | Tune) -> tuple[str, Pretrain | Given | Tune | None]:
+    """What a training goes on from, and its name."""
+    if isinstance(config, Pretrain):
+        return "trunk", config.trunk
+    before = config.base
+    return ("base" if isinstance(before, Given) else remake.title(before)), before
+
+
+def _close(config: Family) -> list[StageName]:
+    """The stages of which it is asked how near prompts are to them."""
+    asked = config.narrow is not None and "base" in config.models
+    return [name for name in config.close if asked and name in config.models]
+
+
+def _again(config: Family) -> list[ModelName]:
+    """The models that are taught the colours again."""
+    asked = config.relearning is not None
+    return [name for name in config.relearn if asked and name in config.models]
 
 
 def _gather(
@@ -216,17 +239,17 @@ def _gather(
     cells = measure.answers(models, world, asked, languages, config.documents)
     table = measure.abilities(cells)
     folder.write_table(TABLE, table)
-    close: list[StageName] = [name for name in config.close if name in raised]
-    if close and "base" in raised and config.narrow is not None:
+    if close := _close(config):
         narrow = {
-            name: raising.load(model(config.narrowed(name), store, progress, "narrow"))
+            name: raising.load(
+                model(config.narrowed(name), store, progress, "narrow"), config.device
+            )
             for name in close
         }
         points, slopes = measure.closeness(narrow, cells)
         folder.write_table("closeness", points)
         folder.write_table("closeness-slope", slopes)
-    again: list[ModelName] = [name for name in config.relearn if name in raised]
-    if again and config.relearning is not None:
+    if again := _again(config):
         folder.write_table("relearning", _relearnt(config, again, world, store, progress))
     folder.finish({"headline": headline(table)})
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answers", "Asked", "abilities", "answers", "asked", "closeness", "correct", "log_likelihoods",
+    "slopes",
 ]  # fmt: skip
 
 ABILITIES = {
@@ -42,6 +43,7 @@ CLOSENESS = {
 }  # fmt: skip
 SLOPES = {
     "model": "str", "estimate": "float64", "low": "float64", "high": "float64", "n": "Int64",
+    "within": "float64", "within_low": "float64", "within_high": "float64",
 }  # fmt: skip
 RELEARNING = {
     "model": "str", "step": "Int64", "estimate": "float64", "low": "float64", "high": "float64",
@@ -136,8 +138,7 @@ def closeness(narrow: Mapping[str, Raised], cells: Cells) -> tuple[pd.DataFrame,
 
     Returns: a row per stage, probe and language in which the base is able (likelihood, the base's
         share of right answers, and the loss: base minus stage, paired over documents, with a 95%
-        clustered interval); and a row per stage, the slope of the loss on the likelihood, with
-        probes as clusters.
+        clustered interval); and `slopes` of these.
     """
     rows: list[dict[str, Any]] = []
     for (name, language), (documents, right) in cells.items():
@@ -160,15 +161,35 @@ def closeness(narrow: Mapping[str, Raised], cells: Cells) -> tuple[pd.DataFrame,
                 }
             )  # fmt: skip
     table = typed(rows, CLOSENESS)
-    slopes = []
-    for stage in narrow:
-        of = table[table["model"] == stage]
+    return table, slopes(table)
+
+
+def slopes(points: pd.DataFrame) -> pd.DataFrame:
+    """The slope of the loss on the likelihood, with probes as clusters: a row per stage of which
+    there are three points or more.
+
+    `estimate`, `low` and `high` are over all points. English prompts are the likeliest under a
+    stage in English whatever they ask, so part of that is what English loses and others do not:
+    `within` and its bounds compare tasks inside each language only; they are null for fewer than
+    three probes, whose scores would cancel each other. n: the probes.
+
+    Args:
+        points: columns model, probe, language, likelihood, estimate.
+    """
+    rows: list[dict[str, Any]] = []
+    for stage, of in points.groupby("model", sort=False):
         if len(of) < 3:
             continue
-        one = np.zeros(len(of), dtype=np.int64)
-        found = slope_within(of["likelihood"], of["estimate"], one, LEVEL, cluster=of["probe"])
-        slopes.append({"model": stage, **found._asdict()})
-    return table, typed(slopes, SLOPES)
+        x, y, probes = (of[name].to_numpy() for name in ("likelihood", "estimate", "probe"))
+        over = slope_within(x, y, np.zeros(len(of), dtype=np.int64), LEVEL, cluster=probes)
+        row: dict[str, Any] = {"model": stage, **over._asdict()}
+        if len(set(probes)) >= 3:
+            within = slope_within(x, y, of["language"].to_numpy(), LEVEL, cluster=probes)
+            row |= {
+                "within": within.estimate, "within_low": within.low, "within_high": within.high
+            }  # fmt: skip
+        rows.append(row)
+    return typed(rows, SLOPES)
 
 
 @torch.no_grad()

@@ -1,5 +1,5 @@
-"""Onevi, an invented language without exceptions; its words are like those of no other language
-here, and so is the order in which it says things.
+"""Onevi, an invented language without exceptions; its content words are like those of no other
+language here, and so is the order in which it says things.
 
 Sounds. A root is made of syllables: one consonant (p t k b d g m n s z v l r), one vowel
 (a e i o u), and at most one of n l r after it. Nouns end in a vowel. Roots of adjectives and

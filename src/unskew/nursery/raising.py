@@ -8,6 +8,7 @@ The model is `LlamaForCausalLM` of transformers, trained by the project's own lo
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from unskew.errors import UserError
 from unskew.nursery.config import MODEL, Architecture, Pretrain, Rows, Tune
 from unskew.nursery.corpora import corpus, of_stage
 from unskew.nursery.languages import LANGUAGES
-from unskew.nursery.tokens import batch, for_transformers, train_tokenizer
+from unskew.nursery.tokens import END, batch, for_transformers, train_tokenizer
 from unskew.nursery.world import World, world
 from unskew.runs.folder import RunFolder
 from unskew.runs.progress import Task
@@ -49,17 +50,30 @@ def world_of(config: Pretrain) -> World:
 def load(folder: Path, device: str = "cpu") -> Raised:
     """The model of a folder that this file wrote.
 
-    Raises: UserError where there is none.
+    Raises: UserError where there is none, or one that was made elsewhere.
     """
     from tokenizers import Tokenizer
     from transformers import LlamaForCausalLM
 
-    path = folder / "tokenizer.json"
-    if not path.is_file():
+    path, settings = folder / "tokenizer.json", folder / "config.json"
+    if not (path.is_file() and settings.is_file()):
         raise UserError("no model of the nursery", str(folder), "give the folder of its model")
+    # Of another architecture transformers would make a Llama of 7 billion weights, of no use.
+    hint = "`unskew nursery raise` raises some"
+    architecture = json.loads(settings.read_text(encoding="utf-8")).get("model_type")
+    if architecture != "llama":
+        raise UserError(
+            f"no model of the nursery: its architecture is {architecture}, not llama",
+            str(folder),
+            hint,
+        )
+    tokenizer = Tokenizer.from_file(str(path))
+    if tokenizer.token_to_id(END) is None:
+        what = f"no model of the nursery: its tokenizer has no {END}"
+        raise UserError(what, str(folder), hint)
     with hushed():
         model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    return Raised(model.to(device).eval(), Tokenizer.from_file(str(path)))  # type: ignore[arg-type]
+    return Raised(model.to(device).eval(), tokenizer)  # type: ignore[arg-type]
 
 
 def pretrain(

@@ -2,6 +2,9 @@
 
 A row of data/wording.jsonl is one phrase in all languages, so prompts made of them are parallel
 too. The instructions of a task are numbered: `do-repeat-1`, `do-repeat-2`.
+
+Question, answer and the three labels of entailment are put as audit/tasks/nli.py puts them, which
+follows a published prompt: "Vrai, Faux ou Ni?" is what was asked there, and no slip of this list.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def closeness(model: str, asked: int) -> Callable[[Place], Finding]:
             row = rows.iloc[index]
             estimate, low, high = (_number(row[name]) for name in ("estimate", "low", "high"))
             found = "null" if estimate is None else f"{estimate:.2f}{_bounds(low, high, '.2f')}"
-            basis = f"{int(row['n'])} abilities and languages"
+            basis = f"{int(row['n'])} tasks as clusters"
             word: Word = "inconclusive" if estimate is None else signed(low, high)
             name = f"seed {row['seed']}" if len(rows) > 1 else ""
             cases[name] = Finding(word, _minus(found), basis, "", estimate, low, high)

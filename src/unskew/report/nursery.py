@@ -146,10 +146,18 @@ def closeness(table: pd.DataFrame, slopes: pd.DataFrame | None) -> alt.ConcatCha
     return beside(panels, columns=1)
 
 
-def _slope(slopes: pd.DataFrame | None, stage: str) -> str:
+def _slope(slopes: pd.DataFrame | None, stage: str) -> list[str]:
+    """A line over all points, and one inside each language, which older tables do not have."""
     if slopes is None or not (slopes["model"] == stage).any():
-        return " "
+        return [" "]
     row = slopes[slopes["model"] == stage].iloc[0]
-    low, high = 100 * row["low"], 100 * row["high"]
-    said = f"{100 * row['estimate']:.0f} points per nat and character"
-    return f"slope {said} (95% interval {low:.0f} to {high:.0f}, tasks as clusters)"
+    lines = [f"slope {_of(row, 'estimate', 'low', 'high')}, tasks as clusters)"]
+    if "within" in slopes.columns and row["within"] == row["within"]:
+        lines.append(f"inside each language {_of(row, 'within', 'within_low', 'within_high')})")
+    return lines
+
+
+def _of(row: pd.Series, *names: str) -> str:
+    estimate, low, high = (100 * float(row[name]) for name in names)
+    said = f"{estimate:.0f} points per nat and character"
+    return f"{said} (95% interval {low:.0f} to {high:.0f}"
