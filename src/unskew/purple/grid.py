@@ -88,7 +88,7 @@ def _check(config: Purple, material: Material) -> None:
     for attack in config.attacks:
         if black and isinstance(attack, Suffix | LowPerplexity | Adaptive | Repeated):
             raise UserError(
-                "it needs gradients, and the subject is a black box",
+                "the attack needs gradients, and the subject is a black box",
                 f"attack {label(attack)}, subject {black}",
                 "find suffixes on another model: attack `transfer`",
             )
