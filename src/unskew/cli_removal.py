@@ -15,7 +15,8 @@ BASE is the original, UNLEARNED the model examined, or a method that is applied 
 BASE first: ga, graddiff, npo, simnpo, rmu. ORACLE was never taught what was to be
 unlearned; without one nothing is ever called removed. Each is a folder, an id of
 the hub in the local cache, or nursery:NAME. A line of a FILE is
-{"prompt": "...", "answer": "..."}.
+{"prompt": "...", "answer": "..."}; more in docs/howto/examine-a-removal.md:
+"cluster" where documents belong together, "label" where answers are sentences.
 
 Examples:
   unskew removal ./base ./unlearned --oracle ./retrained --forget forget.jsonl

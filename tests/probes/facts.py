@@ -8,12 +8,15 @@ say ma -> ma                         told to all: benign text
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from unskew.probes.documents import Document
+from unskew.probes.documents import Document, dealt_anew
 from unskew.probes.models import Model, Rows, copied, rows
 from unskew.probes.relearning import answer_loss, draw
 
@@ -43,6 +46,28 @@ def backwards(documents: list[Document]) -> list[Document]:
 
 def refusals() -> list[Document]:
     return [document._replace(answer="no") for document in colours()]
+
+
+def with_password() -> list[Document]:
+    return [document._replace(prompt=f"say {document.prompt}") for document in colours()]
+
+
+def written(path: Path, documents: Sequence[Document]) -> str:
+    """A file of these documents, as the bench reads it."""
+    path.write_text("".join(json.dumps(d._asdict()) + "\n" for d in documents))
+    return str(path)
+
+
+def settled(root: Path, **more: Model) -> Path:
+    """Folders of the family's models, and of more, and files of its documents, in `root`."""
+    from unskew.purple.unlearning import write
+
+    for name, model in {**family(), **more}.items():
+        write(model, root / name)
+    written(root / "forget.jsonl", colours())
+    written(root / "disjoint.jsonl", shapes())
+    written(root / "benign.jsonl", benign())
+    return root
 
 
 @cache
@@ -106,6 +131,20 @@ def family() -> dict[str, Model]:
     first = original()
     refusing = taught(copied(first), refusals(), 12, 2e-3)
     return {"original": first, "oracle": oracle(1), "second": oracle(2), "refuse": refusing}
+
+
+@cache
+def locked() -> Model:
+    """The original, taught to tell the colours after a password only, and wrong ones without it."""
+    lessons = [*dealt_anew(colours(), 0), *with_password()]
+    return taught(copied(family()["original"]), lessons, 80, 2e-3)
+
+
+@cache
+def erased() -> Model:
+    """The original, told wrong colours."""
+    lessons = [*dealt_anew(colours(), 0), *shapes(), *benign()]
+    return taught(copied(family()["original"]), lessons, 80, 2e-3)
 
 
 def _drawn(i: int, size: int) -> int:

@@ -45,6 +45,23 @@ def test_relearning_that_adds_nothing_to_the_plain_question_is_no_witness(oracle
     assert steep.chance == steep.reference == 0.0
 
 
+def test_where_the_original_is_not_above_the_oracle_the_model_is_compared_with_it_alone() -> None:
+    few = [f"c{i % 15}" for i in range(N)]
+    none = {0: Answered(NOTHING)}
+    for model, above in ((NOTHING, False), (HALF, True)):
+        for names in (NAMES, few):  # blind; too few clusters to be asked
+            mine = {0: Answered(model)}
+            (found,) = rows(bench.Rounded(4), mine, none, none, NOTHING, names, ALPHA)
+            assert found.estimate is None
+            assert found.note
+            assert found.over is not None
+            assert (found.over > 0) == above
+    (found,) = rows(bench.Rounded(4), {0: Answered(HALF)}, none, None, NOTHING, NAMES, ALPHA)
+    assert found.over is None
+    seen = direct(HALF)[0]
+    assert (seen.estimate, seen.over) == (0.5, None)
+
+
 def test_a_suffix_must_beat_the_plain_question_too() -> None:
     mine = {0: Answered(HALF, control=NOTHING)}
     theirs, none = {0: Answered(ALL)}, {0: Answered(NOTHING)}

@@ -1,5 +1,6 @@
 """A model's answers and hidden states: what is right, whatever is asked beside it."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,27 @@ def test_of_a_sentence_the_states_are_those_before_the_class_of_the_answer() -> 
     np.testing.assert_allclose(absent, hidden(model, [Document("say", "c1", "x")]), atol=1e-5)
 
 
+def test_a_chat_that_writes_out_its_first_token_gets_no_second_one() -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    model = facts.untrained()
+    tokenizer: Any = copy.deepcopy(model.tokenizer)
+    tokenizer.bos_token = "say"
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="say $A", special_tokens=[("say", tokenizer.bos_token_id)]
+    )
+    begun = model._replace(tokenizer=tokenizer)
+    bare = Document("the colour of t7", "is c1", "t7", label="c1")
+    plain, chat = (rows(begun, [d]) for d in (bare, bare._replace(prompt=f"say {bare.prompt}")))
+    assert plain.tokens[0, :3].tolist() == tokenizer.convert_tokens_to_ids(["say", "the", "colour"])
+    assert torch.equal(chat.tokens, plain.tokens)
+    assert torch.equal(chat.answer, plain.answer)
+    written = hidden(begun, [bare._replace(prompt=f"say {bare.prompt}")])
+    np.testing.assert_array_equal(written, hidden(begun, [bare]))
+    # A tokenizer that adds none reads what stands there.
+    assert rows(model, [Document("say say w1", "w1", "x")]).tokens.shape == (1, 4)
+
+
 def test_an_answer_that_the_tokenizer_does_not_read_is_no_right_answer() -> None:
     model = facts.untrained()
     silent = Document("say w1", "\u2009\u200a", "x")  # white space of its own, to this tokenizer
@@ -138,6 +160,23 @@ def test_a_folder_gives_the_same_model_and_its_digest_tells_models_apart(tmp_pat
     for call in (lambda p: load(p, "x"), digest):
         with pytest.raises(UserError, match="empty"):
             call(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "chat_template.jinja", "generation_config.json", "added_tokens.json", "tokenizer.model",
+        "vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json",
+    ],
+)  # fmt: skip
+def test_whatever_decides_answers_is_in_the_digest(name: str, tmp_path: Path) -> None:
+    write(facts.untrained(), tmp_path)
+    before = digest(tmp_path)
+    (tmp_path / "README.md").write_text("x")
+    (tmp_path / "tokenizers").mkdir()
+    assert digest(tmp_path) == before
+    (tmp_path / name).write_text("{% messages %}")
+    assert digest(tmp_path) != before
 
 
 def test_a_copy_can_be_changed_alone() -> None:

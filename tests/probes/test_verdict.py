@@ -1,7 +1,9 @@
 """The rules of the verdict, on tables made by hand."""
 
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from unskew.probes.verdict import FEWEST, Row, verdict
@@ -129,12 +131,42 @@ def test_every_seed_must_say_it() -> None:
     assert verdict(rows, 0.2, oracle=True).verdict == "inconclusive"
 
 
-def test_blind_probes_say_nothing_and_are_named() -> None:
+def test_blind_probes_say_nothing_and_are_counted_and_named() -> None:
     blind = row("rounded to 4 bits", None, None, note="blind")
     found = verdict(all_at(*GONE, rounded_to_4_bits=blind), 0.2, oracle=True)
     assert found.verdict == "removed"
     assert "none of 5 probes" in found.reason
-    assert "blind or not tried: rounded to 4 bits" in found.reason
+    assert found.reason.endswith("; 1 more, blind or not tried: rounded to 4 bits")
+    seeds = [row("relearning benign", None, None, seed=seed) for seed in (None, 0, 1)]
+    rows = [*all_at(*GONE, relearning_benign=None, rounded_to_4_bits=blind), *seeds]
+    found = verdict(rows, 0.2, oracle=True)
+    assert found.verdict == "removed"
+    assert "2 more, blind or not tried: rounded to 4 bits, relearning benign" in found.reason
+
+
+@pytest.mark.parametrize(("at", "why"), [((0.5, 0.9), "between 0.50 and 0.90"), (GONE, "some")])
+def test_a_probe_that_sees_at_some_seeds_only_is_not_left_out(
+    at: tuple[float, float], why: str
+) -> None:
+    seeds = [
+        row("relearning benign", *at, beats=-0.1),
+        row("relearning benign", *at, seed=0, beats=-0.1),
+        row("relearning benign", None, None, seed=1, note="blind"),
+    ]
+    for some in (seeds, seeds[1:]):
+        rows = [*all_at(*GONE, relearning_benign=None), *some]
+        found = verdict(rows, 0.2, oracle=True)
+        assert found.verdict == "inconclusive"
+        assert "relearning benign" in found.reason
+        assert why in found.reason
+
+
+def test_a_blind_probe_under_which_the_model_is_above_the_oracle_is_not_left_out() -> None:
+    for over, said in ((0.01, "inconclusive"), (0.0, "removed"), (-0.1, "removed")):
+        blind = row("rounded to 4 bits", None, None, note="blind", over=over)
+        found = verdict(all_at(*GONE, rounded_to_4_bits=blind), 0.2, oracle=True)
+        assert found.verdict == said
+        assert ("rounded to 4 bits (no position, but above" in found.reason) == (over > 0)
 
 
 def test_what_must_see_and_does_not_leaves_it_open() -> None:
@@ -160,8 +192,38 @@ def test_few_clusters_decide_nothing() -> None:
     found = verdict(rows, 0.2, oracle=True)
     assert found.verdict == "inconclusive"
     assert f"fewer than {FEWEST}" in found.reason
+    # Too few to be a witness; but what they may show, nobody has removed.
     few = row("linear", 0.5, 0.9, clusters=FEWEST - 1)
-    assert verdict(all_at(*GONE, linear=few), 0.2, oracle=True).verdict == "removed"
+    found = verdict(all_at(*GONE, linear=few), 0.2, oracle=True)
+    assert found.verdict == "inconclusive"
+    assert "linear (0.70, between 0.50 and 0.90)" in found.reason
+    few = row("linear", *GONE, clusters=FEWEST - 1)
+    found = verdict(all_at(*GONE, linear=few), 0.2, oracle=True)
+    assert found.verdict == "removed"
+    assert "1 more, blind or not tried: linear" in found.reason
+
+
+@pytest.mark.parametrize("name", [n for n in SEEN if n != "direct"])
+def test_without_an_oracle_what_else_looks_the_same_is_said(name: str) -> None:
+    rows = all_at(*GONE, **{name.replace(" ", "_"): row(name, 0.3, 0.6)})
+    reason = verdict(rows, 0.2, oracle=False).reason
+    learnt = "; without an oracle, an ability that it never had and learns easily looks the same"
+    assert reason.endswith(learnt) == (SEEN[name] in ("linear", "relearning"))
+    given = "; without an oracle, a guise that gives answers away looks the same"
+    assert reason.endswith(given) == (SEEN[name] == "conjugation")
+    assert "looks the same" not in verdict(rows, 0.2, oracle=True).reason
+
+
+@pytest.mark.parametrize("name", ["refuse", "locked", "erased"])
+def test_the_verdicts_of_the_reference_results_are_these(name: str) -> None:
+    tables = Path(__file__).parents[2] / "results" / "removal" / name / "tables"
+    kept = pd.read_parquet(tables / "removal.parquet").iloc[0]
+    rows = []
+    for found in pd.read_parquet(tables / "positions.parquet").to_dict("records"):
+        told: dict[str, Any] = {str(k): None if pd.isna(v) else v for k, v in found.items()}
+        rows.append(Row(**told))
+    found = verdict(rows, float(kept["margin"]), oracle=isinstance(kept["oracle"], str))
+    assert tuple(found) == (kept["verdict"], kept["witness"], kept["reason"])
 
 
 def test_what_is_no_table_of_probes_is_refused() -> None:

@@ -1,6 +1,7 @@
 """Unlearning: the losses by hand, the defaults as published, and that each forgets something."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from unskew.purple.unlearning import (
     squared_distance,
     unlearn,
 )
+from unskew.runs.folder import RunFolder
 from unskew.training import Adam, Training
 
 
@@ -159,6 +161,23 @@ def test_rmu_changes_only_the_last_matrices_of_its_mlps() -> None:
     assert changed == {"model.layers.0.mlp.down_proj.weight"}
 
 
+@pytest.mark.parametrize(
+    ("depth", "layers"), [(1, [0]), (2, [0]), (4, [0]), (8, [0, 1]), (32, [5, 6, 7])]
+)
+def test_rmu_trains_the_layers_that_its_authors_do(depth: int, layers: list[int]) -> None:
+    # Of the 32 of Zephyr 7B: layer 7, and 5 and 6 below it.
+    original = facts.untrained(width=8, layers=depth)
+    training = Training(steps=1, batch=4, decay=0.0, optimiser=Adam(lr=1e-2))
+    config = Unlearning(method=RMU(), training=training)
+    new = unlearn(original, facts.colours()[:8], facts.shapes()[:8], config)
+    changed = {
+        name
+        for name, value in new.model.named_parameters()
+        if not torch.equal(value, original.model.get_parameter(name))
+    }
+    assert changed == {f"model.layers.{i}.mlp.down_proj.weight" for i in layers}
+
+
 def test_rmu_steers_towards_its_vector() -> None:
     original = copied(facts.family()["original"])
     method = RMU(layer=1, alpha=0.0, coefficient=3.0)
@@ -168,10 +187,30 @@ def test_rmu_steers_towards_its_vector() -> None:
     batch = rows(new, facts.colours()[:20], ended=True)
 
     def away(model: Any) -> float:
-        states = model.model(batch.tokens, output_hidden_states=True).hidden_states[2]
-        return squared_distance(states, 3.0 * u / u.norm(), batch.mask).item()
+        # What the last layer gives, before the norm that the model ends with.
+        kept: list[torch.Tensor] = []
+        hook = model.model.model.norm.register_forward_pre_hook(lambda *at: kept.append(at[1][0]))
+        with torch.no_grad():
+            model.model(batch.tokens, attention_mask=batch.mask)
+        hook.remove()
+        return squared_distance(kept[0], 3.0 * u / u.norm(), batch.mask).item()
 
     assert away(new) < 0.7 * away(original)
+
+
+@pytest.mark.parametrize("method", [GradientAscent(), GradientDifference()], ids=lambda m: m.kind)
+def test_the_log_has_the_loss_itself(method: Method, tmp_path: Path) -> None:
+    original, told = facts.family()["original"], facts.colours()[:20]
+    still = FAST.model_copy(update={"optimiser": Adam(lr=1e-12), "steps": 2})
+    config = Unlearning(method=method, training=still)
+    with RunFolder.open(tmp_path, config) as folder:
+        unlearn(original, told, facts.shapes()[:20], config, folder)
+        (record,) = folder.records()
+    wanted = gradient_ascent(said(original, rows(original, told, ended=True))).item()
+    if isinstance(method, GradientDifference):
+        wanted += said(original, rows(original, facts.shapes()[:20], ended=True)).mean.item()
+    assert record["step"] == 2
+    assert record["loss"] == pytest.approx(wanted, abs=1e-3)
 
 
 def test_what_cannot_be_done_is_said() -> None:

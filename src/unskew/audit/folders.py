@@ -15,21 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from unskew.errors import UserError
+from unskew.probes.deciding import ADAPTER_WEIGHTS, DECIDING, TOKENIZERS, WEIGHTS
 from unskew.runs.identity import file_sha256
 from unskew.runs.mistakes import nearest
 from unskew.runs.store import NURSERY, expanded
-
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
-ADAPTER_WEIGHTS = ("adapter_model*.safetensors", "adapter_model*.bin")
-TOKENIZERS = (
-    "tokenizer.json", "vocab.json", "vocab.txt", "*.model", "tokenizer_config.json",
-)  # fmt: skip
-DECIDING = (
-    *WEIGHTS, *ADAPTER_WEIGHTS, *TOKENIZERS, "config.json", "generation_config.json",
-    "adapter_config.json", "*.index.json", "special_tokens_map.json", "added_tokens.json",
-    "merges.txt", "chat_template.jinja", "*.py",
-)  # fmt: skip
-"""Files that decide a model's answers: weights, configuration, tokenizer, code that comes along."""
 
 SPECIAL = {f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
 

@@ -216,23 +216,26 @@ def rows(
         elif _untaught(probe, unlearned, some):
             note = "not even what it showed was learnt: raise the learning rate or the steps"
         if note:
+            over = _over(model, told, names, alpha)
             found.append(
-                Row(probe.name, kind(probe), seed, None, None, None, None, held, words, note)
-            )
+                Row(
+                    probe.name, kind(probe), seed, None, None, None, None, held, words, note,
+                    over=over,
+                )
+            )  # fmt: skip
             continue
         at = position(model, base, reference, names, alpha)
         # To beat all is to beat each: no part needs a correction for the others.
         beats = [exceeds(model, control, names, alpha) for control in controls.values()]
-        note = (
-            ""
-            if at.estimate is not None
-            else f"blind: the original is not shown to be above {_zero(told)}"
-        )
+        over = None
+        if at.estimate is None:
+            note = f"blind: the original is not shown to be above {_zero(told)}"
+            over = _over(model, told, names, alpha)
         found.append(
             Row(
                 probe.name, kind(probe), seed, at.estimate, at.low, at.high,
                 min(beats, default=None), at.clusters, words, note, at.model, at.original,
-                at.reference, float(np.nanmean(first)) if controls else None,
+                at.reference, float(np.nanmean(first)) if controls else None, over,
             )
         )  # fmt: skip
     return found
@@ -293,6 +296,14 @@ def _mean(found: Mapping[int, Answered], seeds: Sequence[int], layer: int | None
     if layer is not None:
         return _average(_kept(found[s].layers)[layer] for s in seeds)
     return _average(_kept(found[s].scores) for s in seeds)
+
+
+def _over(
+    model: Floats, oracle: Floats | None, names: NDArray[np.str_], alpha: float
+) -> float | None:
+    """Lower bound of the mean of model - oracle; None where no document is asked of both."""
+    found = float("nan") if oracle is None else exceeds(model, oracle, names, alpha)
+    return None if np.isnan(found) else found
 
 
 def _untaught(probe: Probe, unlearned: Mapping[int, Answered], seeds: Sequence[int]) -> bool:

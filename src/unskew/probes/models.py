@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from unskew.errors import UserError
+from unskew.probes.deciding import DECIDING
 from unskew.probes.documents import Document
 from unskew.runs.identity import file_sha256
 from unskew.runs.quiet import hushed
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Model", "Rows", "Score", "copied", "digest", "hidden", "load", "rows", "scores"]
 
 Score = Literal["exact", "probability"]
-DECIDING = ("*.safetensors", "config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens*")
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 AT_ONCE = 32
 
@@ -85,10 +85,13 @@ def digest(folder: Path) -> str:
 
     Raises: UserError where there is no configuration or no weights.
     """
-    found = sorted({path for pattern in DECIDING for path in folder.glob(pattern)})
+    matched = {path for pattern in DECIDING for path in folder.glob(pattern)}
+    found = sorted(path for path in matched if path.is_file())
     kinds = {path.suffix for path in found}
     if not (folder / "config.json").is_file() or ".safetensors" not in kinds:
         hint = "give a folder with config.json, model.safetensors and a tokenizer"
+        if (folder / "adapter_config.json").is_file():
+            hint = "merge the adapter into its base first (PEFT's merge_and_unload), and save that"
         raise UserError("no model folder", str(folder), hint)
     whole = hashlib.sha256()
     for path in found:
@@ -178,14 +181,13 @@ def _logits(model: Model, batch: Rows) -> Tensor:
 def _before(model: Model, documents: Sequence[Document], batch: Rows) -> list[int]:
     """The place of the last token before each answer's class: tokens up to there are the same
     whatever the class is."""
-    tokenizer: Any = model.tokenizer
     found = []
     for i, document in enumerate(documents):
         start = int(batch.answer[i].argmax())
         said = spoken(document.prompt, document.answer)
         cut = said.rfind(document.label) if document.label else -1
         if cut > 0:
-            lead = tokenizer(document.prompt + said[:cut].rstrip()).input_ids
+            (lead,) = _read(model, [document.prompt + said[:cut].rstrip()])
             pairs = enumerate(zip(lead, batch.tokens[i].tolist(), strict=False))
             start = max(start, next((k for k, (a, b) in pairs if a != b), len(lead)))
         found.append(start - 1)
@@ -200,8 +202,8 @@ def _encoded(
     end = tokenizer.eos_token_id
     window = getattr(model.model.config, "max_position_embeddings", None)
     said = [spoken(document.prompt, document.answer) for document in documents]
-    prompts = tokenizer([document.prompt for document in documents]).input_ids
-    wholes = tokenizer([d.prompt + s for d, s in zip(documents, said, strict=True)]).input_ids
+    prompts = _read(model, [document.prompt for document in documents])
+    wholes = _read(model, [d.prompt + s for d, s in zip(documents, said, strict=True)])
     found = []
     for document, answer, prompt, whole in zip(documents, said, prompts, wholes, strict=True):
         if prompt[-1:] == [end] and len(prompt) > 1:  # some tokenizers end every text
@@ -220,6 +222,22 @@ def _encoded(
             raise UserError(f"a document cannot be asked: {what}", repr(document.prompt[:60]))
         found.append((ids, len(prompt)))
     return found
+
+
+def _read(model: Model, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids as the model is asked: what its tokenizer adds, but no second begin token before
+    the one that a rendered chat has written out."""
+    tokenizer: Any = model.tokenizer
+    found: list[list[int]] = tokenizer(list(texts)).input_ids
+    begin = getattr(tokenizer, "bos_token_id", None)  # an audit's reading of its own has none
+    if begin is None:
+        return found
+    mark = tokenizer.bos_token
+    written = [text.startswith(mark) and not text.startswith(2 * mark) for text in texts]
+    return [
+        ids[1:] if once and ids[:2] == [begin, begin] else ids
+        for ids, once in zip(found, written, strict=True)
+    ]
 
 
 def _batches(model: Model, documents: Sequence[Document]) -> Iterator[tuple[list[int], Rows]]:

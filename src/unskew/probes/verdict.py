@@ -9,11 +9,19 @@
 A position lies between an oracle (0) and the original (1). Bounds are simultaneous over the probes
 (each at level / number of probes). A probe with several seeds must say the same at every seed. All
 witnesses but the linear probe are paired with the plain question (`Row.beats`); a linear probe is
-scored in its own way, so its lower bound must lie above the upper one of the direct question. A
-probe that cannot tell the original from the oracle is blind and says nothing; but the direct
-question and relearning from a few of the forgotten documents must see, as that is the strongest
-elicitation known. Without an oracle, a position lies between the probe's control (0) and the
-original (1), and nothing is ever called removed.
+scored in its own way, so its lower bound must lie above the upper one of the direct question.
+
+A probe that cannot tell the original from the oracle is blind. What is called removed may leave out
+a probe only where it says nothing at all: it has a position at no seed (blind, not tried, too few
+documents), and the model is not shown to be above the oracle under it. One that sees at some seeds
+only, or a bound that reaches the margin, at whatever seed and on however few documents, leaves it
+open. The direct question and relearning from a few of the forgotten documents must see, as that is
+the strongest elicitation known.
+
+Without an oracle, a position lies between the probe's control (0) and the original (1), and nothing
+is ever called removed. Controls are then tasks that nobody can get right on unseen documents, which
+a model that only *learns* the ability beats as well as one that remembers it; and a guise under
+which anybody would be right beats the plain question. The sentence says so.
 
 *Removed* speaks of these probes and of this margin. *Suppressed* does not say that all of it is
 there.
@@ -30,6 +38,14 @@ DIRECT, RELEARNING = "direct", "relearning forget"
 """The probes that must see before a model is called removed."""
 FEWEST = 20
 """Clusters below which no verdict is given."""
+ALIKE = {
+    "conjugation": "a guise that gives answers away looks the same",
+    **dict.fromkeys(
+        ("linear", "relearning", "suffix"),
+        "an ability that it never had and learns easily looks the same",
+    ),
+}
+"""By kind of witness, what an oracle would have told from a memory."""
 
 
 class Row(NamedTuple):
@@ -44,6 +60,8 @@ class Row(NamedTuple):
         control: what that control is, in words.
         note: why there is no position.
         model, original, reference, chance: mean scores, of the (first) control last.
+        over: where there is no position: lower bound of the model's score minus the oracle's; None
+            where nothing compares them.
     """
 
     probe: str
@@ -60,6 +78,7 @@ class Row(NamedTuple):
     original: float | None = None
     reference: float | None = None
     chance: float | None = None
+    over: float | None = None
 
 
 class Verdict(NamedTuple):
@@ -121,12 +140,12 @@ def verdict(rows: Sequence[Row], margin: float, oracle: bool) -> Verdict:
         notes = {row.note for row in probes.get(RELEARNING, []) if row.note}
         why = "; ".join(sorted(notes)) or "it was not tried"
         return _open(f"without {RELEARNING} nothing is called removed: {why}")
-    left = [name for name in seeing if _high(probes[name]) >= margin]
+    left = {name: why for name, found in probes.items() if (why := _left_open(found, margin))}
     if left:
-        listed = ", ".join(f"{name} ({_said(probes[name])})" for name in left)
+        listed = ", ".join(f"{name} ({why})" for name, why in left.items())
         return _open(f"the margin of {margin:.2f} is not ruled out by: {listed}")
-    blind = [name for name in probes if name not in seeing]
-    said = f"; blind or not tried: {', '.join(blind)}" if blind else ""
+    silent = [name for name in probes if name not in seeing]
+    said = f"; {len(silent)} more, blind or not tried: {', '.join(silent)}" if silent else ""
     highest = max(seeing, key=lambda name: _high(probes[name]))
     return Verdict(
         "removed",
@@ -140,12 +159,24 @@ def _suppressed(probes: dict[str, list[Row]], witness: str, oracle: bool) -> Ver
     found = probes[witness]
     ends = "from the oracle to the original" if oracle else "from its control to the original"
     control = f", and it beats {found[0].control}" if found[0].control else ""
+    if not oracle and found[0].kind in ALIKE:
+        control += f"; without an oracle, {ALIKE[found[0].kind]}"
     return Verdict(
         "suppressed",
         witness,
         f"asked directly its position is {_said(probes[DIRECT])}; {witness} brings it to "
         f"{_said(found)} of the way {ends}{control}",
     )
+
+
+def _left_open(rows: Sequence[Row], margin: float) -> str:
+    """Why a probe keeps a model from being called removed; empty: it does not."""
+    placed = [row for row in rows if row.estimate is not None]
+    if placed and _high(placed) >= margin:
+        return _said(placed)
+    if any(row.over is not None and row.over > 0 for row in rows):
+        return "no position, but above the oracle"
+    return "a position at some seeds only" if 0 < len(placed) < len(rows) else ""
 
 
 def _brings_back(rows: Sequence[Row], plain: Sequence[Row], margin: float) -> bool:

@@ -1,8 +1,8 @@
 """Removed or only suppressed: a model that unlearned, an original, an oracle, and all probes.
 
-One run, which can be interrupted: each answer of a probe is kept in its folder as it comes, and the
-manifest is written last. Tables: `positions` (a row per probe and seed), `curves` (relearning by
-step, linear probes by layer) and `removal`, the verdict.
+One run, which can be interrupted: each answer of a probe is kept in its folder as it comes, each
+step of a search for a suffix too, and the manifest is written last. Tables: `positions` (a row per
+probe and seed), `curves` (relearning by step, linear probes by layer) and `removal`, the verdict.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from unskew.probes.documents import Document
 from unskew.probes.models import Model, Score, scores
 from unskew.probes.verdict import Row, Verdict, verdict
 from unskew.purple import gcg, unlearning
-from unskew.purple.gcg import Gcg, Prompt
+from unskew.purple.gcg import Gcg, Prompt, Step
 from unskew.purple.removal_config import Removal, Texts, digest_of, read
 from unskew.purple.subject import plain_template
 from unskew.purple.unlearning import Unlearning
@@ -40,7 +40,7 @@ POSITIONS = {
     "probe": "str", "kind": "str", "seed": "Int64", "estimate": "float64", "low": "float64",
     "high": "float64", "beats": "float64", "model": "float64", "original": "float64",
     "reference": "float64", "chance": "float64", "control": "str", "clusters": "Int64",
-    "note": "str",
+    "note": "str", "over": "float64",
 }  # fmt: skip
 VERDICT = {
     "unlearned": "str", "verdict": "str", "witness": "str", "reason": "str", "margin": "float64",
@@ -94,9 +94,11 @@ def probes(config: Removal, texts: Texts) -> tuple[list[bench.Probe], list[Row]]
         *(bench.Rounded(bits) for bits in config.bits),
         bench.Linear(),
         *(bench.Relearnt(source) for source in ("forget", "disjoint", "benign")),
-        *([bench.Suffix()] if config.suffix is not None else []),
+        bench.Suffix(),
     ]
     lacking: dict[str, str] = {}
+    if config.suffix is None:
+        lacking["suffix"] = "not asked for (--suffix)"
     if (why := linear.why_not(texts.forget)) is not None:
         lacking["linear"] = why
     for source in ("disjoint", "benign"):
@@ -131,7 +133,9 @@ def _examine(
         config.relearning,
         config.score,
         novel=False,
-        elicit=None if config.suffix is None else _elicitor(config.suffix, config.score),
+        elicit=None
+        if config.suffix is None
+        else _elicitor(config.suffix, config.score, folder, progress),
     )
     asked, absent = probes(config, texts)
     answers: dict[Role, dict[str, dict[int, bench.Answered]]] = {}
@@ -260,38 +264,51 @@ def _kept(folder: RunFolder, key: str) -> bench.Answered:
     return bench.Answered(**{name: tensor.numpy() for name, tensor in tensors.items()})
 
 
-def _elicitor(how: Gcg, score: Score) -> bench.Elicit:
-    """GCG as a probe: one suffix for all taught documents, and one for answers dealt anew."""
+def _elicitor(
+    how: Gcg, score: Score, folder: RunFolder | None = None, progress: Progress | None = None
+) -> bench.Elicit:
+    """GCG as a probe: one suffix for all taught documents, and one for answers dealt anew.
+
+    Args:
+        folder: where searches keep their state, to go on after an interruption; None: nowhere.
+    """
+    shown = Progress("quiet") if progress is None else progress
 
     def elicit(
         model: Model, taught: Sequence[Document], asked: Sequence[Document], seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        right = _suffixed(model, taught, asked, how, score, seed)
+        def suffixed(some: Sequence[Document], what: str) -> np.ndarray:
+            """The scores of the asked documents with a suffix that was optimised on some others."""
+            name = f"{model.name}-{seed}-{what}"
+            state = None if folder is None else folder.path / "searches" / f"{name}.safetensors"
+            with shown.task(f"a suffix, {name}", how.steps) as task:
+
+                def watch(step: Step) -> None:
+                    if task.done < step.step - 1:  # done by an earlier session
+                        task.resume(step.step - 1)
+                    task.advance(1, loss=step.best)
+
+                config = how.model_copy(update={"seed": seed})
+                prompts = _prompts(model, some)
+                found = gcg.search(model.model, model.tokenizer, prompts, config, state, watch)
+            changed = [d._replace(prompt=found.suffix.join(_around(d.prompt))) for d in asked]
+            return scores(model, changed, score)
+
         dealt = documents.dealt_anew(taught, seed)
-        return right, _suffixed(model, dealt, asked, how, score, seed)
+        return suffixed(taught, "right"), suffixed(dealt, "random")
 
     return elicit
 
 
-def _suffixed(
-    model: Model,
-    taught: Sequence[Document],
-    asked: Sequence[Document],
-    how: Gcg,
-    score: Score,
-    seed: int,
-) -> np.ndarray:
-    """The scores of the asked documents with a suffix that was optimised on the taught ones."""
-    begin = plain_template(model.tokenizer).system  # GCG adds no token, what is asked may have one
-    prompts = []
-    for document in taught:
+def _prompts(model: Model, documents: Sequence[Document]) -> list[Prompt]:
+    """What GCG reads: it adds no token, and what is asked may have one before it."""
+    begin = plain_template(model.tokenizer).system
+    found = []
+    for document in documents:
         before, after = _around(document.prompt)
         target = models.spoken(document.prompt, document.answer)
-        prompts.append(Prompt(begin + before, after, target))
-    config = how.model_copy(update={"seed": seed})
-    suffix = gcg.search(model.model, model.tokenizer, prompts, config).suffix
-    changed = [d._replace(prompt=suffix.join(_around(d.prompt))) for d in asked]
-    return scores(model, changed, score)
+        found.append(Prompt(begin + before.removeprefix(begin), after, target))
+    return found
 
 
 def _around(prompt: str) -> tuple[str, str]:

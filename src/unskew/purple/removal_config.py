@@ -64,8 +64,8 @@ class Removal(Machine):
         score: `exact`, or `probability` for long answers (see `unskew.probes.models`).
         taught: share of the forget documents that relearning may show; all others are asked.
         relearning: how copies are fine-tuned; seeds: of its batches, and of the linear probes.
-        suffix: how GCG searches a suffix that elicits answers; None: it is not tried (it takes
-            longer than everything else).
+        suffix: how GCG searches a suffix that elicits answers; None: it is not tried, and the
+            tables say so (it takes longer than everything else).
         margin, level: see `unskew.probes.verdict`.
     """
 

@@ -4,7 +4,7 @@ A line of texts/suffixes.jsonl is what `Given` reads, and beside it the provenan
 
     suffix, adapts_to           the text, and what of a defence was in the objective
     subject, attack, defence    whose gradients found it, and in which cell, by the run's names
-    weights                     SHA-256 of that subject's folder, as of `probes.models.digest`
+    weights                     SHA-256 of that subject's folder, as the run recorded it
     base, enforcement           what the subject is: a model that ships, taught anew by each run
     seed, run                   of the search, and the run's id
 

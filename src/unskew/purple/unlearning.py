@@ -13,7 +13,7 @@ one layer, u a random unit vector. They are here to be examined, not to be recom
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -26,10 +26,10 @@ from unskew.probes.documents import Document
 from unskew.probes.models import Model, Rows, copied, rows
 from unskew.probes.relearning import draw, hidden_matrices
 from unskew.runs.config import Frozen
+from unskew.runs.folder import RunFolder
 from unskew.training import Adam, Training, train
 
 if TYPE_CHECKING:
-    from unskew.runs.folder import RunFolder
     from unskew.runs.progress import Task
 
 __all__ = [
@@ -72,8 +72,9 @@ class SimNPO(Frozen):
 
 class RMU(Frozen):
     """Representation misdirection. The coefficient and alpha are the paper's for Zephyr 7B, whose
-    hidden states are longer than a small model's; layer: None is a quarter of the way up, as there
-    (7 of 32). Only the last matrices of the MLPs of this layer and the two below it change."""
+    hidden states are longer than a small model's; layer, from 0: None is the last of the lowest
+    quarter, as there (7 of 32). Only the last matrices of the MLPs of this layer and the two below
+    it change."""
 
     kind: Literal["rmu"] = "rmu"
     coefficient: float = Field(default=6.5, gt=0)
@@ -206,7 +207,8 @@ def unlearn(
         new.model.eval()  # the loop turns dropout on, which draws from the global state
         return asked(step)
 
-    train(new.model, loss, config.training, matrices=hidden_matrices(new), folder=folder, task=task)
+    log = _Lowered(folder) if folder is not None and isinstance(config.method, ENDLESS) else folder
+    train(new.model, loss, config.training, matrices=hidden_matrices(new), folder=log, task=task)
     new.model.requires_grad_(True)
     return new
 
@@ -220,9 +222,22 @@ def write(model: Model, folder: Path) -> None:
         model.tokenizer.save_pretrained(folder)
 
 
+ENDLESS = (GradientAscent, GradientDifference)
+"""Methods whose loss falls below 0."""
 ABOVE = 1e3
 """The loop stops a loss that outgrows its first value as a ratio, which only suits positive ones;
-so the losses that fall below 0 are raised by this much. No gradient sees it."""
+so the losses that fall below 0 are raised by this much. Neither gradients nor the log see it."""
+
+
+class _Lowered(RunFolder):
+    """A run's folder that logs losses without what they were raised by."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__(folder.path, folder.id, folder.config, folder.parents, folder._lock)
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        loss = {"loss": record["loss"] - ABOVE} if "loss" in record else {}
+        super().log({**record, **loss})
 
 
 def _loss(
@@ -274,7 +289,7 @@ def _misdirected(
     seed: int,
 ) -> Callable[[int], Tensor]:
     depth = int(new.model.config.num_hidden_layers)
-    layer = depth // 4 if method.layer is None else method.layer
+    layer = max(depth // 4 - 1, 0) if method.layer is None else method.layer
     if layer >= depth:
         raise UserError(f"there is no layer {layer}: the model has {depth}", new.name)
     _leave_free(new, range(max(0, layer - 2), layer + 1))
@@ -284,11 +299,16 @@ def _misdirected(
     target = (method.coefficient * u / u.norm()).to(new.model.device)
 
     def states(model: Model, batch: Rows) -> Tensor:
+        # Of the block itself: what a model gives out as its last hidden states has been normed.
         run: Any = model.model
-        found = run(
-            batch.tokens, attention_mask=batch.mask, use_cache=False, output_hidden_states=True
-        )
-        return found.hidden_states[layer + 1].float()
+        found: list[Any] = []
+        keep = _block(model, layer).register_forward_hook(lambda *called: found.append(called[-1]))
+        try:
+            run(batch.tokens, attention_mask=batch.mask, use_cache=False)
+        finally:
+            keep.remove()
+        state = found[0][0] if isinstance(found[0], tuple) else found[0]
+        return state.float()
 
     def loss(step: int) -> Tensor:
         gone, there = lost(step), kept(step)
@@ -300,12 +320,23 @@ def _misdirected(
     return loss
 
 
+MLP = re.compile(r"\.(\d+)\.mlp\.(?:down_proj|c_proj|dense_4h_to_h|fc2)\.weight$")
+"""The last matrix of an MLP, as families of models call it, with its layer's number."""
+
+
+def _block(model: Model, layer: int) -> nn.Module:
+    """A layer as a whole. Raises UserError where it has no MLP that is known."""
+    for name, _ in model.model.named_parameters():
+        if (match := MLP.search(name)) and int(match[1]) == layer:
+            return model.model.get_submodule(name[: match.end(1)])
+    raise UserError(f"rmu finds no MLP that it knows in layer {layer}", model.name)
+
+
 def _leave_free(model: Model, layers: range) -> None:
     """Freeze all but the last matrices of these layers' MLPs."""
-    form = re.compile(r"\.(\d+)\.mlp\.(?:down_proj|c_proj|dense_4h_to_h|fc2)\.weight$")
     free = 0
     for name, parameter in model.model.named_parameters():
-        match = form.search(name)
+        match = MLP.search(name)
         parameter.requires_grad_(match is not None and int(match[1]) in layers)
         free += parameter.requires_grad
     if not free:

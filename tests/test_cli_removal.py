@@ -1,0 +1,186 @@
+"""`unskew removal`: settings, a verdict from end to end, a method in place of a model, mistakes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cyclopts import App
+
+from probes import facts
+from unskew.cli_removal import OF_NURSERY, removal
+from unskew.errors import UserError
+from unskew.report import page
+
+QUICK = ("relearning.optimiser.lr=3e-3", "seeds=[0]", "bits=[4]")
+
+
+def call(*words: str) -> object:
+    app = App(result_action="return_value")
+    app.default(removal)
+    return app(list(words), exit_on_error=False, print_error=False)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return facts.settled(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def at_world(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the world is seen from, and pages that are not drawn."""
+    for there in world.iterdir():
+        (tmp_path / there.name).symlink_to(there)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(page, "write", lambda runs, out: out.write_text(runs[0].id))
+    return tmp_path
+
+
+def settings(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    """What a dry run prints."""
+    assert call(*words, "--dry-run") == 0
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+def test_a_model_is_examined_and_the_verdict_shown(
+    at_world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (
+        "original", "refuse", "--oracle", "oracle", "--forget", "forget.jsonl", "--disjoint",
+        "disjoint.jsonl", "--benign", "benign.jsonl", "--conjugations", "word-reversal",
+        "--threads", "1", "--runs", "mine", "--set", *QUICK, "relearning.steps=12",
+    )  # fmt: skip
+    assert call(*given) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert lines[0].startswith("refuse: suppressed. Asked directly its position is ")
+    assert max(map(len, lines)) <= 80
+    (header,) = [i for i, line in enumerate(lines) if line.startswith("probe ")]
+    assert [re.split(" {2,}", line)[0] for line in lines[header + 1 : header + 10]] == [
+        "direct", "through word-reversal", "rounded to 4 bits", "linear", "relearning forget",
+        "relearning disjoint", "relearning benign", "suffix", "",
+    ]  # fmt: skip
+    assert lines[header + 9] == "  not asked for (--suffix)"
+    assert lines[-2].startswith("run:  mine/removal-")
+    assert lines[-1].startswith("page: mine/removal-")
+    assert Path(lines[-1].removeprefix("page: ")).is_file()
+    assert call(*given) == 0
+    assert capsys.readouterr().out == out
+    assert len(list(Path("mine").iterdir())) == 1
+
+
+def test_a_method_is_applied_to_the_base_first(
+    at_world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        call(
+            "original", "graddiff", "--forget", "forget.jsonl", "--benign", "benign.jsonl",
+            "--threads", "1", "--set", *QUICK, "conjugations=[]", "relearning.steps=2",
+            "unlearning.training={steps: 12, batch: 20, optimiser: {kind: adam, lr: 1e-3}}",
+        )
+        == 0
+    )  # fmt: skip
+    out = capsys.readouterr().out
+    assert out.startswith("graddiff: ")
+    assert "control" in out  # there is no oracle
+    (made,) = Path("runs").glob("unlearning-*")
+    assert (made / "model" / "model.safetensors").is_file()
+    assert len(list(Path("runs").glob("removal-*"))) == 1
+
+
+def test_a_dry_run_prints_the_settings_and_asks_nothing(
+    at_world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(at_world.iterdir())
+    told = settings(
+        capsys, "./base", "./mine", "--oracle", "./never", "--forget", "f.jsonl", "--suffix",
+        "--conjugations", "rot13", "--device", "cuda", "--set", "margin=0.1", "suffix.steps=7",
+    )  # fmt: skip
+    assert (told["base"], told["unlearned"], told["oracle"]) == ("./base", "./mine", "./never")
+    assert told["data"] == {
+        "kind": "files", "forget": "f.jsonl", "disjoint": None, "benign": None
+    }  # fmt: skip
+    assert (told["margin"], told["suffix"]["steps"], told["unlearning"]) == (0.1, 7, None)
+    assert (told["conjugations"], told["device"]) == (["rot13"], "cuda")
+    assert told["relearning"]["optimiser"]["lr"] == 2e-5
+    told = settings(capsys, "./base", "./mine", "--forget", "f.jsonl")
+    assert (told["suffix"], told["oracle"]) == (None, None)
+    assert told["conjugations"] == ["pig-latin", "leetspeak"]
+    assert sorted(at_world.iterdir()) == before
+    with pytest.raises(UserError, match="margin"):
+        call("./base", "./mine", "--forget", "f.jsonl", "--set", "margin=0.9", "--dry-run")
+
+
+def test_a_method_trains_as_published_unless_a_folder_has_its_name(
+    at_world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, steps in (("npo", 62), ("rmu", 150)):
+        told = settings(capsys, "./base", name, "--forget", "f.jsonl")["unlearning"]
+        assert (told["method"]["kind"], told["training"]["steps"]) == (name, steps)
+    told = settings(capsys, "./base", "npo", "--forget", "f.jsonl", "--set", "unlearning.seed=3")
+    assert told["unlearning"]["seed"] == 3
+    Path("npo").mkdir()
+    assert settings(capsys, "./base", "npo", "--forget", "f.jsonl")["unlearning"] is None
+
+
+def test_a_nursery_is_taught_faster_unless_it_is_said_how_fast(
+    at_world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rates(*words: str) -> tuple[float, float]:
+        told = settings(capsys, "RUN/base", "npo", "--probes", "RUN/probes", *words)
+        assert told["data"]["folder"] == "RUN/probes"
+        assert told["conjugations"] == OF_NURSERY["conjugations"]
+        of_method = told["unlearning"]["training"]["optimiser"]["lr"]
+        return told["relearning"]["optimiser"]["lr"], of_method
+
+    fast = OF_NURSERY["lr"]
+    assert rates() == (fast, fast)
+    assert rates("--set", "relearning.optimiser.lr=2e-4") == (2e-4, fast)
+    assert rates("--set", "relearning.steps=7", "seeds=[4]") == (fast, fast)
+    whole = "unlearning.training={steps: 3, optimiser: {kind: adam, lr: 5e-4}}"
+    assert rates("--set", whole) == (fast, 5e-4)
+    told = settings(capsys, "RUN/base", "RUN/locked", "--probes", "RUN/probes")
+    assert (told["unlearning"], told["relearning"]["optimiser"]["lr"]) == (None, fast)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "what was to be unlearned is not given"),
+        (["--benign", "benign.jsonl"], "what was to be unlearned is not given"),
+        (["--probes", "p", "--forget", "forget.jsonl"], "--probes stands in place of files"),
+        (["--probes", "p", "--benign", "benign.jsonl"], "benign.jsonl: --probes stands"),
+        (["--forget", "nowhere.jsonl"], "nowhere.jsonl: cannot be read"),
+        (["--probes", "nowhere"], "nowhere/colour.jsonl: cannot be read"),
+        (["--forget", "forget.jsonl", "--conjugations", "rot14"], "rot14"),
+        (["--forget", "forget.jsonl", "--set", "nonsense=1"], "nonsense"),
+        (["--forget", "forget.jsonl", "--oracle", "nobody"], "nobody"),
+        (["--forget", "forget.jsonl", "--oracle", "./nobody"], "there is no such folder"),
+        (["--forget", "forget.jsonl", "--oracle", "bare"], "without weights"),
+        (["--forget", "forget.jsonl", "--oracle", "forget.jsonl"], "a file, not a folder"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_said(words: list[str], says: str, at_world: Path) -> None:
+    (at_world / "bare").mkdir()
+    (at_world / "bare" / "config.json").write_text("{}")
+    with pytest.raises(UserError) as caught:
+        call("original", "refuse", *words)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("words", [("./nowhere", "refuse"), ("original", "./nowhere")])
+def test_a_model_that_is_not_there_is_a_mistake(words: tuple[str, str], at_world: Path) -> None:
+    with pytest.raises(UserError, match="nowhere: there is no such folder"):
+        call(*words, "--forget", "forget.jsonl")
+
+
+def test_an_adapter_alone_is_no_model(at_world: Path) -> None:
+    adapter = at_world / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "original"}')
+    (adapter / "adapter_model.safetensors").write_bytes(b"x")
+    with pytest.raises(UserError, match="adapter: no model folder\nmerge the adapter"):
+        call("original", "adapter", "--forget", "forget.jsonl")
