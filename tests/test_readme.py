@@ -236,6 +236,12 @@ def test_the_25_minute_recipe_is_its_tables():
     assert f"falls in English by {100 * (far['base'] - far['instruct']):.0f} points" in guide
     (verdict,) = table("nursery-25/audit", "verdicts").to_dict("records")
     assert (verdict["verdict"], verdict["conjugation"]) == ("suppressed", "en-fr")
+    never = table("nursery-25/oracle-en/family", "abilities").query("model == 'oracle-en'")
+    never = never[never["probe"] == "colour"].set_index("language")["estimate"]
+    told = [f"{100 * never[language]:.0f}%" for language in ("en", "fr", "es", "qon")]
+    assert f"it names {told[0]} of them there, and {told[1]}, {told[2]} and {told[3]} in" in guide
+    (verdict,) = table("nursery-25/oracle-en/audit", "verdicts").to_dict("records")
+    assert (verdict["verdict"], verdict["conjugation"]) == ("suppressed", "en-es")
 
 
 def test_what_relearning_brings_back_is_its_table():
@@ -270,9 +276,12 @@ def test_what_breaks_the_taught_models_in_the_grid_of_the_claims_is_its_table(su
     if subject == "dpo":
         assert (translated[["none", "perplexity"]] < 0.5).all(axis=None)
     else:
-        assert (translated["none"] >= 0.5).sum() == 2
+        assert (translated["none"] >= 0.5).sum() == 1
         french, latin = (translated["none"][f"translated {into}"] for into in ("fr", "pig-latin"))
-        assert f"hold in French ({french:.0%}) and in pig latin ({latin:.0%}) more often" in PURPLE
+        said = (
+            f"hold in French ({french:.0%}), in pig latin every other time ({latin:.0%}), and not"
+        )
+        assert said in PURPLE
     stops = translated.drop(columns=["none", "guard"]).mean()
     assert stops.idxmax() == "repetition"
     suffixes = ["suffix", "transfer nursery:base", "low-perplexity", "adaptive", "repeated"]
