@@ -117,8 +117,9 @@ def by_contender(folder: Path) -> str:
     for name, part in comparisons(0).items():
         path = folder / f"{name}.parquet"
         if path.exists():
-            kept = records(pd.read_parquet(path))
-            rows += [[*line] for line in part.lines([part.row(**row) for row in kept])]
+            kept = pd.read_parquet(path).to_dict("records")  # NaN stays what it is
+            found = [part.row(**{str(key): value for key, value in row.items()}) for row in kept]
+            rows += [[*line] for line in part.lines(found)]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 

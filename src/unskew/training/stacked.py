@@ -12,7 +12,7 @@ agree. What a model becomes is what `loop.train` makes of it alone, within round
 and checkpoints are a `Course` of its own, so a training that began alone goes on in a stack and the
 other way round. A model that diverges or is finished leaves the stack, and the others go on.
 
-Where an operation of one model fills the machine already, nothing is to be gained: on a CPU, models
+Where an operation of one model fills the machine already, little is to be gained: on a CPU, models
 of width 64 with batches of 128 prompts are such (`python -m benchmarks.stacked`).
 """
 
