@@ -16,13 +16,14 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from shutil import which
 from typing import Any, NamedTuple
 
 import torch
 
 from benchmarks import audit, bayes, gcg, guard, stacked, time_to_bayes, training
 from benchmarks.table import Line, keep, show
+from unskew.errors import UserError
+from unskew.training.machine import compiler
 
 
 class Part(NamedTuple):
@@ -57,8 +58,10 @@ def parts(budget: float) -> dict[str, Part]:
 
 
 def _steps(budget: float) -> list[training.Row]:
-    # torch.compile needs a C++ compiler; without one the contender is left out.
-    compiled = which("c++") is not None
+    try:
+        compiled = bool(compiler())
+    except UserError:  # the contender is left out
+        compiled = False
     share = budget / len(training.SIZES)
     return [
         row

@@ -316,3 +316,24 @@ def test_the_second_witness_that_the_guide_shows_is_its_table():
     witnesses = table("nursery-witnesses", "witnesses").query("seed.isna()")
     relearnt = witnesses.set_index("witness")["after"]["relearnt from 64 examples"]
     assert f"{before} {after} {relearnt:.0%} relearnt from 64 ↺ suppressed" in guide
+
+
+def test_where_we_lead_is_what_was_measured():
+    said = " ".join((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8").split())
+    kept = {
+        name: pd.read_parquet(ROOT / "results" / "benchmarks" / f"{name}.parquet")
+        for name in ("training", "stacked", "gcg", "guard")
+    }
+    steps = kept["training"].query("comparison == 'training step'")
+    ahead = steps[steps["contender"].str.startswith("Garg")]["ratio"] - 1
+    assert f"steps (by {100 * ahead.min():.0f}% to {100 * ahead.max():.0f}%)" in said
+    muon = kept["training"].query("comparison == 'Muon step' and size == 'paper'")
+    assert muon["ratio"].min() < 1
+    gain = kept["stacked"].groupby("size")["speedup"].max()
+    assert 1.2 < gain["demo"] <= 1.25
+    assert gain.drop("demo").min() > 3
+    theirs = kept["gcg"].query("not contender.str.startswith('unskew')")
+    assert (theirs["ratio"] > 2).all()
+    plain = kept["guard"].query("contender == 'fixed look-back'").set_index("chunk")["ratio"]
+    assert (plain[plain.index >= 4] < 1).all()
+    assert (plain[1] > 1).all()

@@ -111,6 +111,25 @@ def test_interrupted_while_looked_at_it_is_saved_too(tmp_path: Path, at: int) ->
     assert torch.equal(weights(whole), weights(model))
 
 
+@pytest.mark.parametrize(("begins", "told"), [(0.1, True), (0.0, False), (-0.1, False)])
+def test_growth_is_asked_of_losses_that_begin_above_zero(begins: float, told: bool) -> None:
+    model = toy_model()
+
+    def loss(step: int) -> torch.Tensor:
+        return 0.0 * weights_with_gradients(model) + (begins if step < WINDOW else 5.0)
+
+    config = Training(steps=2 * WINDOW, optimiser=Adam())
+    if told:
+        with pytest.raises(UserError, match="the loss rose from 0.1 to 5 by step 100"):
+            train(model, loss, config)
+    else:
+        train(model, loss, config)
+
+
+def weights_with_gradients(model: nn.Module) -> torch.Tensor:
+    return torch.stack([p.sum() for p in model.parameters()]).sum()
+
+
 def test_who_did_not_look_is_interrupted_at_the_end() -> None:
     with pytest.raises(KeyboardInterrupt), held_interrupt():
         os.kill(os.getpid(), signal.SIGINT)

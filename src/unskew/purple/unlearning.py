@@ -12,8 +12,9 @@ one layer, u a random unit vector. They are here to be examined, not to be recom
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -26,10 +27,10 @@ from unskew.probes.documents import Document
 from unskew.probes.models import Model, Rows, copied, rows
 from unskew.probes.relearning import draw, hidden_matrices
 from unskew.runs.config import Frozen
-from unskew.runs.folder import RunFolder
 from unskew.training import Adam, Training, train
 
 if TYPE_CHECKING:
+    from unskew.runs.folder import RunFolder
     from unskew.runs.progress import Task
 
 __all__ = [
@@ -207,8 +208,10 @@ def unlearn(
         new.model.eval()  # the loop turns dropout on, which draws from the global state
         return asked(step)
 
-    log = _Lowered(folder) if folder is not None and isinstance(config.method, ENDLESS) else folder
-    train(new.model, loss, config.training, matrices=hidden_matrices(new), folder=log, task=task)
+    training = config.training
+    if isinstance(config.method, ENDLESS):
+        training = training.model_copy(update={"diverged_above": math.inf})
+    train(new.model, loss, training, matrices=hidden_matrices(new), folder=folder, task=task)
     new.model.requires_grad_(True)
     return new
 
@@ -223,21 +226,7 @@ def write(model: Model, folder: Path) -> None:
 
 
 ENDLESS = (GradientAscent, GradientDifference)
-"""Methods whose loss falls below 0."""
-ABOVE = 1e3
-"""The loop stops a loss that outgrows its first value as a ratio, which only suits positive ones;
-so the losses that fall below 0 are raised by this much. Neither gradients nor the log see it."""
-
-
-class _Lowered(RunFolder):
-    """A run's folder that logs losses without what they were raised by."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        super().__init__(folder.path, folder.id, folder.config, folder.parents, folder._lock)
-
-    def log(self, record: Mapping[str, Any]) -> None:
-        loss = {"loss": record["loss"] - ABOVE} if "loss" in record else {}
-        super().log({**record, **loss})
+"""Methods whose loss falls below 0, and may rise from there without having gone astray."""
 
 
 def _loss(
@@ -257,10 +246,10 @@ def _loss(
 
     match method:
         case GradientAscent():
-            return lambda step: ABOVE + gradient_ascent(said(new, lost(step)))
+            return lambda step: gradient_ascent(said(new, lost(step)))
         case GradientDifference(retain=weight):
             return lambda step: (
-                ABOVE + gradient_ascent(said(new, lost(step))) + weight * said(new, kept(step)).mean
+                gradient_ascent(said(new, lost(step))) + weight * said(new, kept(step)).mean
             )
         case NPO(beta=beta, retain=weight):
 

@@ -188,7 +188,8 @@ def _guard(window: Tensor, lowest: int, done: int, first: float | None, config: 
             hint="lower the learning rate (training.optimiser.lr) or set training.clip",
         )
     mean = values.mean().item()
-    if first is not None and mean > config.diverged_above * first:
+    # Growth is told as a ratio, which a loss that begins at 0 or below has not.
+    if first is not None and first > 0 and mean > config.diverged_above * first:
         raise UserError(
             f"training diverged: the loss rose from {first:.4g} to {mean:.4g} by step {done}",
             where=repr(config),
