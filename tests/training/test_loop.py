@@ -120,7 +120,7 @@ def test_growth_is_asked_of_losses_that_begin_above_zero(begins: float, told: bo
 
     config = Training(steps=2 * WINDOW, optimiser=Adam())
     if told:
-        with pytest.raises(UserError, match="the loss rose from 0.1 to 5 by step 100"):
+        with pytest.raises(UserError, match=r"the loss rose from 0\.1 to 5 by step 100"):
             train(model, loss, config)
     else:
         train(model, loss, config)
