@@ -14,16 +14,19 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from purple.gcg_toys import byte_tokenizer, gpt2, llama, magic
 from unskew.errors import UserError
-from unskew.purple.gcg import Found, Gcg, Prompt, Step, search
+from unskew.purple.gcg import Allows, Found, Gcg, Prompt, Step, search
 from unskew.purple.gcg_objective import Objective
 from unskew.purple.gcg_tokens import Tokens, Vocabulary, begin, vocabulary
 
 SHORT = Gcg(steps=4, candidates=24, top_k=12, length=4)
 PROMPT = Prompt("ask: ", "\nsay:", " pu")
+FREE = Allows()
 NO_CACHE = "no cache that candidates could share"
 
 
-def plain_loss(model: Any, ids: Tokens, suffix: Tensor, weight: float = 0.0) -> float:
+def plain_loss(
+    model: Any, ids: Tokens, suffix: Tensor, weight: float = 0.0, allows: Allows = FREE
+) -> float:
     """The loss by its definition: one whole text, read once."""
     text = torch.tensor([*ids.before, *suffix.tolist(), *ids.after, *ids.target])
     with torch.no_grad():
@@ -32,10 +35,16 @@ def plain_loss(model: Any, ids: Tokens, suffix: Tensor, weight: float = 0.0) -> 
     at = len(ids.before)
     own = each[max(at - 1, 0) : at + len(suffix) - 1]
     loss = sum(each[-len(ids.target) :]) / len(ids.target)
-    return float(loss + (weight * sum(own) / len(own) if weight and own else 0.0))
+    if not own:
+        return float(loss)
+    size = min(allows.window or len(own), len(own))
+    worst = max(sum(own[i : i + size]) / size for i in range(len(own) - size + 1))
+    return float(loss + weight * max(worst - allows.nats, 0.0))
 
 
-def relaxed_loss(model: Any, ids: Tokens, soft: Tensor, weight: float) -> Tensor:
+def relaxed_loss(
+    model: Any, ids: Tokens, soft: Tensor, weight: float, allows: Allows = FREE
+) -> Tensor:
     """The same for a suffix of vectors (length, vocabulary), which may be no one-hot ones."""
     size = soft.shape[1]
     around = [one_hot(torch.tensor(x, dtype=torch.long), size).double() for x in ids]
@@ -45,7 +54,8 @@ def relaxed_loss(model: Any, ids: Tokens, soft: Tensor, weight: float) -> Tensor
     first, at = max(len(ids.before), 1), len(ids.before)
     told = logits.log_softmax(-1)[first - 1 : at + len(soft) - 1]
     own = -(vectors[first : at + len(soft)] * told).sum(-1)
-    return loss + weight * own.mean()
+    size = min(allows.window or len(own), len(own))
+    return loss + weight * (own.unfold(0, size, 1).mean(1).max() - allows.nats).clamp_min(0)
 
 
 # --- the objective --------------------------------------------------------------------------------
@@ -54,13 +64,18 @@ AROUND = Tokens((5, 9, 2), (7, 7), (11, 3))
 ARRANGEMENTS = [AROUND, Tokens((), (7,), (4,)), Tokens((8,), (), (4, 6, 2))]
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.7])
+FILTERS = [(0.0, FREE), (0.7, FREE), (0.7, Allows(1.0)), (0.7, Allows(99.0)), (0.7, Allows(1.0, 2))]
+
+
+@pytest.mark.parametrize(("weight", "allows"), FILTERS)
 @pytest.mark.parametrize("ids", ARRANGEMENTS)
 @pytest.mark.parametrize("cached", [True, False])
-def test_gradient_is_that_of_finite_differences(ids: Tokens, weight: float, cached: bool) -> None:
+def test_gradient_is_that_of_finite_differences(
+    ids: Tokens, weight: float, allows: Allows, cached: bool
+) -> None:
     model = gpt2(20, dtype=torch.float64)
     suffix, allowed = torch.tensor([3, 14, 9]), torch.tensor([1, 4, 9, 15, 19])
-    objective = Objective(model, [ids], allowed, weight, cached=cached)
+    objective = Objective(model, [ids], allowed, weight, cached=cached, allows=[allows])
     loss, gradient = objective.gradient(suffix)
     soft, h = one_hot(suffix, 20).double(), 1e-5
     expected = torch.zeros(3, len(allowed), dtype=torch.float64)
@@ -69,35 +84,50 @@ def test_gradient_is_that_of_finite_differences(ids: Tokens, weight: float, cach
             for column, token in enumerate(allowed.tolist()):
                 step = torch.zeros_like(soft)
                 step[place, token] = h
-                ends = [relaxed_loss(model, ids, soft + sign * step, weight) for sign in (1, -1)]
+                ends = [
+                    relaxed_loss(model, ids, soft + sign * step, weight, allows) for sign in (1, -1)
+                ]
                 expected[place, column] = (ends[0] - ends[1]) / (2 * h)
     expected /= expected.norm(dim=1, keepdim=True)
     torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-6)
-    assert loss == pytest.approx(plain_loss(model, ids, suffix, weight), rel=1e-12)
+    assert loss == pytest.approx(plain_loss(model, ids, suffix, weight, allows), rel=1e-12)
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("weight", "allows"), [(0.0, FREE), (0.3, FREE), (0.3, Allows(3.7)), (0.3, Allows(3.7, 2))]
+)
 @pytest.mark.parametrize("make", [llama, gpt2])
 @pytest.mark.parametrize("length", [1, 5])
-def test_losses_are_those_of_plain_reading(make: Any, weight: float, length: int) -> None:
+def test_losses_are_those_of_plain_reading(
+    make: Any, weight: float, allows: Allows, length: int
+) -> None:
     model = make(40)
     draw = torch.Generator().manual_seed(1)
     suffix = torch.randint(0, 40, (length,), generator=draw)
     neighbours = suffix.repeat(17, 1)
     for row, place in enumerate(torch.randint(0, length, (16,), generator=draw).tolist()):
         neighbours[row, place:] = torch.randint(0, 40, (length - place,), generator=draw)
-    objective = Objective(model, ARRANGEMENTS, torch.arange(40), weight, batch=4)
+    each = [allows, allows._replace(nats=0.9 * allows.nats), allows]  # each prompt has its own
+    objective = Objective(model, ARRANGEMENTS, torch.arange(40), weight, batch=4, allows=each)
     assert objective.cached
     losses = objective.losses(suffix, neighbours)
     for row, loss in zip(neighbours, losses.tolist(), strict=True):
-        expected = [plain_loss(model, ids, row, weight) for ids in ARRANGEMENTS]
+        expected = [
+            plain_loss(model, ids, row, weight, of)
+            for ids, of in zip(ARRANGEMENTS, each, strict=True)
+        ]
         assert loss == pytest.approx(sum(expected) / 3, rel=2e-5)
     loss, gradient = objective.gradient(suffix)
     assert loss == pytest.approx(
-        sum(plain_loss(model, ids, suffix, weight) for ids in ARRANGEMENTS) / 3, rel=2e-5
+        sum(
+            plain_loss(model, ids, suffix, weight, of)
+            for ids, of in zip(ARRANGEMENTS, each, strict=True)
+        )
+        / 3,
+        rel=2e-5,
     )
     assert gradient.isfinite().all()
-    whole = Objective(model, ARRANGEMENTS, torch.arange(40), weight, cached=False)
+    whole = Objective(model, ARRANGEMENTS, torch.arange(40), weight, cached=False, allows=each)
     torch.testing.assert_close(whole.losses(suffix, neighbours), losses, rtol=2e-5, atol=2e-5)
 
 
@@ -300,6 +330,15 @@ def test_the_perplexity_term_makes_a_likelier_suffix() -> None:
     assert likelihood(bound) < likelihood(free) - 0.5
     suffix = torch.tensor(_ids(words, bound.suffix))
     assert bound.loss == pytest.approx(plain_loss(model, ids, suffix, 1.0), rel=1e-4)
+
+
+def test_what_a_filter_lets_pass_costs_nothing() -> None:
+    model, tokenizer = llama(257), byte_tokenizer()
+    bound = Gcg(steps=4, candidates=64, length=6, start="x", perplexity=1.0)
+    free = search(model, tokenizer, [PROMPT], bound.model_copy(update={"perplexity": 0.0}))
+    found = search(model, tokenizer, [PROMPT._replace(allows=Allows(99.0))], bound)
+    assert found.suffix == free.suffix
+    assert found.losses == pytest.approx(free.losses, rel=1e-5)
 
 
 def test_the_model_is_left_as_it_was() -> None:

@@ -55,6 +55,7 @@ def config(model: str, **more: Any) -> Purple:
         "defences": [
             {"kind": "perplexity"}, {"kind": "perplexity", "window": 4},
             {"kind": "paraphrase", "by": {"kind": "repeated", "limit": 8}},
+            {"kind": "paraphrase", "by": {"kind": "synonyms"}},
             {"kind": "refusals", "count": 1}, {"kind": "smoothing", "copies": 2}, {"kind": "guard"},
         ],
         "limit": 6, "resamples": 1000, "threads": 1, "where": {"mine": model},
@@ -69,11 +70,11 @@ def filled(config: Purple, runs: Path) -> Any:
 def test_a_grid_of_models(model: str, tmp_path: Path) -> None:
     folder = filled(config(model), tmp_path)
     cells = folder.read_table("cells")
-    assert len(cells) == 5 * 7
+    assert len(cells) == 5 * 8
     assert (cells["n"] == 3).all()
     adaptive = cells[cells["adaptive"]].groupby("attack")["defence"].unique().map(set).to_dict()
     assert adaptive == {
-        "adaptive": {"perplexity", "windowed perplexity", "repetition", "refusals"},
+        "adaptive": {"perplexity", "windowed perplexity", "repetition", "synonyms", "refusals"},
         "repeated": {"smoothing"},
     }
     assert (cells.loc[cells["attack"] == "suffix", "search_seconds"] > 0).all()
@@ -86,6 +87,12 @@ def test_a_grid_of_models(model: str, tmp_path: Path) -> None:
     assert found["suffix"].nunique() == 1
     states = sorted(path.parent.name for path in folder.path.glob("searches/02*/*.safetensors"))
     assert states == ["02"]
+    # Nor is one whose objective knows nothing: a suffix against repetition is the plain one, and
+    # took as long as it did.
+    states = sorted(path.parent.name for path in folder.path.glob("searches/03*/*.safetensors"))
+    assert states == ["03", "03-01", "03-02", "03-04", "03-05"]
+    took = cells[cells["attack"] == "adaptive"].set_index("defence")["search_seconds"]
+    assert took["repetition"] > took["none"] > 0
     assert len(list(tmp_path.glob("purple-enforce-*"))) == 1
 
 

@@ -29,12 +29,12 @@ from torch import Tensor
 from unskew.errors import UserError
 from unskew.purple.gcg_objective import Objective
 from unskew.purple.gcg_tokens import Tokens, Vocabulary, begin, vocabulary
-from unskew.purple.gcg_types import Found, Gcg, Prompt, Step
+from unskew.purple.gcg_types import Allows, Found, Gcg, Prompt, Step
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Found", "Gcg", "Prompt", "Step", "search"]
+__all__ = ["Allows", "Found", "Gcg", "Prompt", "Step", "search"]
 
 ROOM = 8  # tokens beyond the target that a model may say in the check at the end
 
@@ -87,7 +87,9 @@ def _search(
     words = vocabulary(tokenizer, table.weight.shape[0], config.ascii)
     start, tokens = begin(words, prompts, config.start, config.length)
     _check_room(model, tokens, config.length)
-    objective = Objective(model, tokens, words.allowed, config.perplexity, batch)
+    objective = Objective(
+        model, tokens, words.allowed, config.perplexity, batch, allows=[p.allows for p in prompts]
+    )
     if not objective.cached:
         warnings.warn(
             "this model has no cache that candidates could share: each is read whole, which is "

@@ -1,8 +1,10 @@
 """GCG's objective: the loss of a suffix, its gradient, and the losses of many neighbours at once.
 
-    loss = mean over prompts of [ mean target cross-entropy + weight * mean NLL of the suffix ]
+    loss = mean over prompts of [ mean target cross-entropy + weight * unlikely(suffix) ]
 
-both in nats and at least in float32 whatever the model's precision, as low precision makes ties.
+where unlikely is the suffix's mean negative log-likelihood, or the largest such mean of any window
+of its tokens, as far as it is above what the prompt allows. All in nats and at least in float32
+whatever the model's precision, as low precision makes ties.
 
 Neighbours of a suffix differ from it from some place on. All before that place is read once: the
 prompt's keys and values are kept over all steps, the suffix's over one, and neighbours, in batches
@@ -22,6 +24,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from unskew.purple.gcg_tokens import Tokens
+from unskew.purple.gcg_types import Allows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,8 +36,9 @@ class Objective:
     Args:
         prompts: their tokens around the suffix.
         allowed: (allowed,) token ids, for which there are gradients.
-        weight: of the suffix's own mean negative log-likelihood.
+        weight: of how unlikely the suffix is.
         batch: suffixes that are read at once.
+        allows: how unlikely it may be for nothing, of each prompt; None: not at all.
 
     Attributes:
         cached: whether what suffixes share is read once. A model without a cache, or with one that
@@ -49,6 +53,7 @@ class Objective:
         weight: float = 0.0,
         batch: int = 64,
         cached: bool | None = None,
+        allows: Sequence[Allows] | None = None,
     ) -> None:
         self.model: Any = model
         self.weight, self.batch = weight, batch
@@ -57,6 +62,7 @@ class Objective:
             tuple(torch.tensor(ids, dtype=torch.long, device=device) for ids in prompt)
             for prompt in prompts
         ]
+        self.allows = [Allows()] * len(prompts) if allows is None else list(allows)
         self.allowed = allowed.to(device)
         inside: Any = getattr(model, "get_base_model", lambda: model)()  # of a PEFT model
         self._few = "logits_to_keep" in inspect.signature(inside.forward).parameters
@@ -75,17 +81,22 @@ class Objective:
         summed: else the prompt with the worst loss would decide alone.
         """
         total, gradient = 0.0, self._table.new_zeros(len(suffix), len(self.allowed))
-        for prompt, cache in zip(self.prompts, self._before, strict=True):
+        for prompt, cache, allows in zip(self.prompts, self._before, self.allows, strict=True):
             with torch.enable_grad():
                 embedded = self._embed(suffix[None]).detach().requires_grad_()
-                loss, predicted = self._loss(prompt, cache, suffix[None], 0, embedded)
+                loss, predicted = self._loss(prompt, cache, suffix[None], 0, allows, embedded)
                 (slope,) = torch.autograd.grad(loss.sum(), embedded)
             each = _upcast(slope[0]) @ self._table.T
-            # A token is also what is predicted: the likelihood's own slope.
-            if predicted is not None and predicted.shape[1]:
-                first = len(suffix) - predicted.shape[1]
-                told = predicted[0].detach().index_select(1, self.allowed)
-                each[first:] -= self.weight / predicted.shape[1] * told
+            # A token is also what is predicted: the likelihood's own slope, of so many nats at each
+            # place as count there.
+            if predicted is not None and (count := predicted.shape[1]):
+                first = len(suffix) - count
+                nll = -predicted.gather(2, suffix[None, first:, None])[..., 0]  # (1, count)
+                with torch.enable_grad():
+                    unlikely = _unlikely(nll.requires_grad_(), allows)
+                    (counts,) = torch.autograd.grad(unlikely.sum(), nll)
+                told = predicted[0].index_select(1, self.allowed)
+                each[first:] -= self.weight * counts[0, :, None] * told
             total += loss.item()
             gradient += each / each.norm(dim=1, keepdim=True).clamp_min(1e-30)
         return total / len(self.prompts), gradient
@@ -96,12 +107,12 @@ class Objective:
         place = (neighbours != suffix).int().argmax(dim=1)  # where each begins to differ
         order = place.argsort(stable=True)
         total = self._table.new_zeros(len(neighbours))
-        for prompt, before in zip(self.prompts, self._before, strict=True):
+        for prompt, before, allows in zip(self.prompts, self._before, self.allows, strict=True):
             cache = self._read(before, suffix[:-1])
             own = self._own(prompt, before, suffix)
             for rows in order.split(self.batch):
                 begin = int(place[rows[0]]) if self.cached else 0
-                loss, _ = self._loss(prompt, cache, neighbours[rows], begin, own=own)
+                loss, _ = self._loss(prompt, cache, neighbours[rows], begin, allows, own=own)
                 total[rows] += loss
         return total / len(self.prompts)
 
@@ -113,6 +124,7 @@ class Objective:
         cache: Any,
         suffixes: Tensor,
         begin: int,
+        allows: Allows,
         embedded: Tensor | None = None,
         own: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
@@ -141,14 +153,16 @@ class Objective:
         loss = _nll(logits[:, -len(target) :], target.expand(n, -1)).mean(dim=1)
         if self.weight == 0:
             return loss, None
+        count = len(before) + length - max(len(before), 1)
         first = max(at, 1)  # the first token whose likelihood is asked: of a text's first is none
         labels = ids[:, first : len(before) + length]
         predicted = logits[:, first - 1 - keep :][:, : labels.shape[1]]
-        count = len(before) + length - max(len(before), 1)
-        nll = _nll(predicted, labels).sum(dim=1)
+        nll = _nll(predicted, labels)
         if own is not None:
-            nll = nll + own[:begin].sum()
-        loss = loss + self.weight * nll / max(count, 1)
+            # Of a text's first token nothing is known, and `own` has 0 there.
+            nll = torch.cat([own[length - count : begin].expand(n, -1), nll], dim=1)
+        if count:
+            loss = loss + self.weight * _unlikely(nll, allows)
         return loss, predicted.detach().log_softmax(dim=-1)
 
     def _own(self, prompt: tuple[Tensor, ...], cache: Any, suffix: Tensor) -> Tensor | None:
@@ -211,6 +225,12 @@ class Objective:
             and len(cache.layers) > 0
             and all(type(layer) is DynamicLayer for layer in cache.layers)
         )
+
+
+def _unlikely(nll: Tensor, allows: Allows) -> Tensor:
+    """How far suffixes are above what is allowed, in nats: (n, tokens) -> (n,)."""
+    window = nll.shape[1] if allows.window is None else min(allows.window, nll.shape[1])
+    return (nll.unfold(1, window, 1).mean(dim=2).amax(dim=1) - allows.nats).clamp_min(0)
 
 
 def _upcast(x: Tensor) -> Tensor:

@@ -23,7 +23,8 @@ class Gcg(Frozen):
         seed: of the draws.
         start: what the suffix is at first, repeated until it has `length` tokens.
         ascii: printable ASCII only.
-        perplexity: weight of the suffix's own mean negative log-likelihood, against a filter.
+        perplexity: weight of the suffix's own negative log-likelihood, against a filter: of what is
+            above `Prompt.allows`.
     """
 
     steps: int = Field(default=250, ge=0)
@@ -36,6 +37,15 @@ class Gcg(Frozen):
     perplexity: float = Field(default=0.0, ge=0)
 
 
+class Allows(NamedTuple):
+    """How unlikely a suffix may be for nothing: in nats a token, of its mean negative
+    log-likelihood, or of the largest such mean of any `window` of its tokens in a row. By default
+    every nat costs."""
+
+    nats: float = 0.0
+    window: int | None = None
+
+
 class Prompt(NamedTuple):
     """A prompt `before + suffix + after`, and what the model shall go on with. Special tokens are
     written out; none is added."""
@@ -43,6 +53,7 @@ class Prompt(NamedTuple):
     before: str
     after: str
     target: str
+    allows: Allows = Allows()
 
 
 class Step(NamedTuple):

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from unskew.errors import UserError
 from unskew.purple import cells
 from unskew.purple.asking import Answers, Remembered
-from unskew.purple.attacks import Adaptive, Aim, Ask, LowPerplexity, Scene, Suffix
+from unskew.purple.attacks import Adaptive, Aim, Ask, LowPerplexity, Scene, Suffix, View
 from unskew.purple.cells import Benignly, Cell, Precision
 from unskew.purple.defences import AnyDefence, Defended, Perplexity, Refusals, Setting
 from unskew.purple.gcg import Step
@@ -218,8 +218,12 @@ class _Row:
         attack, behind = self.config.all_attacks()[a], self._behind(d)
         defended = behind(None)
         knows = adapts(attack, defended.view, defended.drops)
-        key = f"{a:02}" + (f"-{d:02}" if knows else "")
-        asks, seconds = self._asks(key, attack, defended)
+        key, plain = f"{a:02}" + (f"-{d:02}" if knows else ""), f"{a:02}"
+        # What is known of a paraphrase changes what is sent, and no suffix.
+        search = plain if replace(defended.view, paraphrased=False) == View() else key
+        asks, seconds = self._asks(key, search, attack, defended)
+        if key != plain == search:
+            seconds += self._noted(plain)["seconds"]
         before = self.asked.answers.spent
         questions = [*self.material.training, *self.material.held]
         cell = cells.attack(
@@ -238,28 +242,37 @@ class _Row:
         )
         return cell.model_copy(update={"seconds": self.asked.answers.spent - before})
 
+    def _noted(self, key: str) -> dict[str, Any]:
+        """How long a search took so far, and whether it is done."""
+        kept = self.folder.path / f"searches/{key}.json"
+        none = {"seconds": 0.0}
+        return json.loads(kept.read_text("utf-8")) if kept.exists() else none
+
     def _asks(
-        self, key: str, attack: AnyGridAttack, defended: Defended
+        self, key: str, search: str, attack: AnyGridAttack, defended: Defended
     ) -> tuple[list[tuple[Ask, ...]], float]:
-        """The attempts on all questions, and how long finding them took, in all sessions."""
-        note = f"searches/{key}.json"
-        kept = self.folder.path / note
-        earlier = json.loads(kept.read_text("utf-8")) if kept.exists() else {"seconds": 0.0}
+        """The attempts on all questions, and how long finding them took, in all sessions.
+
+        search: whose states of searches are its own too.
+        """
+        earlier = self._noted(key)
         if key in self.searched:
             return self.searched[key], float(earlier["seconds"])
         begun, done = time.perf_counter(), False
         try:
-            self.searched[key] = self._found(key, attack, defended)
+            self.searched[key] = self._found(search, attack, defended)
             done = True
         finally:
             # Done once before, it is read from its file again, and takes no time to speak of.
             if not earlier.get("done"):
                 seconds = earlier["seconds"] + time.perf_counter() - begun
                 earlier = {"seconds": seconds, "done": done}
-                self.folder.write_text(note, json.dumps(earlier) + "\n")
+                self.folder.write_text(f"searches/{key}.json", json.dumps(earlier) + "\n")
         return self.searched[key], float(earlier["seconds"])
 
-    def _found(self, key: str, attack: AnyGridAttack, defended: Defended) -> list[tuple[Ask, ...]]:
+    def _found(
+        self, search: str, attack: AnyGridAttack, defended: Defended
+    ) -> list[tuple[Ask, ...]]:
         m = self.material
         questions = [*m.training, *m.held]
         if isinstance(attack, Translated):
@@ -279,7 +292,7 @@ class _Row:
                 held=[Aim(q.text, q.target) for q in questions],
                 definition=m.definition,
                 view=defended.view,
-                folder=self.folder.path / "searches" / key,
+                folder=self.folder.path / "searches" / search,
                 watch=watch,
                 open=self._open,
             )

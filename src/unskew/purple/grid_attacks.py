@@ -27,7 +27,7 @@ from unskew.runs.lines import objects
 
 __all__ = ["AnyGridAttack", "AskIn", "Given", "Repeated", "Translated", "adapts", "label"]
 
-PARTS = ("context", "nll", "paraphrased")
+PARTS = ("context", "nll", "paraphrased", "rewrite")
 """What of a View a suffix can have been found with."""
 FORM = f'a line is {{"suffix": " x y"}}; its adapts_to is of {", ".join(PARTS)}'
 
@@ -43,9 +43,9 @@ class Given(Frozen):
     """Suffixes that an earlier search found, each an attempt; whether they work is asked anew.
 
     A line of the file is {"suffix": " ...", "adapts_to": ["nll"]}; `adapts_to` names what of a
-    defence was in the search's objective (context, nll, paraphrased), and may be left out. Suffixes
-    that were found with what this defence has are sent; where there are none, the plain ones. What
-    else a line says is where they come from, as in those that ship (see `shipped`).
+    defence was in the search's objective (context, nll, paraphrased, rewrite), and may be left out.
+    Suffixes that were found with what this defence has are sent; where there are none, the plain
+    ones. What else a line says is where they come from, as in those that ship (see `shipped`).
 
     The access is that of the search. On a subject that they were not found on, suffixes are
     transferred, and that is more than their sender needs.
@@ -177,7 +177,7 @@ def _suffix(row: Mapping[str, Any], where: str) -> tuple[str, frozenset[str]]:
 
 
 def _parts(view: View) -> frozenset[str]:
-    known = (view.context != "", view.nll is not None, view.paraphrased)
+    known = (view.context != "", view.nll is not None, view.paraphrased, view.rewrite is not None)
     return frozenset(part for part, there in zip(PARTS, known, strict=True) if there)
 
 

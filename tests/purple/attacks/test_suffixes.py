@@ -24,7 +24,7 @@ from unskew.purple.attacks import (
     View,
 )
 from unskew.purple.attacks.adaptive import REPEAT
-from unskew.purple.gcg import Found, Gcg, Prompt, Step
+from unskew.purple.gcg import Allows, Found, Gcg, Prompt, Step
 from unskew.purple.subject import Scripted
 
 pytestmark = pytest.mark.filterwarnings("ignore:this model has no cache:UserWarning")
@@ -114,6 +114,31 @@ def test_the_defence_is_in_the_objective_and_not_in_what_is_sent(searches: list)
     plain = attack.asks(scene(opened()))
     assert [ask.question for ask in plain[0]] == [f"{AIMS[0].question} !2"]
     assert searches[1][1] == SHORT
+
+
+def test_a_table_of_words_is_in_the_objective_and_the_question_is_sent_as_it_is(
+    searches: list,
+) -> None:
+    knows = View(rewrite=lambda texts: [text.replace("What", "Which") for text in texts])
+    asks = Adaptive(gcg=SHORT, universal=False).asks(scene(opened(), view=knows))
+    assert [ask.question for ask in asks[0]] == [f"{AIMS[0].question} !1"]
+    assert searches[0][0][0].before == "ask Which colour is the owl?"
+
+
+def test_what_the_filter_lets_pass_may_be_unlikely(searches: list) -> None:
+    attack, model = Adaptive(gcg=SHORT, universal=False, threshold=True), opened()
+    attack.asks(scene(model, view=View(nll=5.5, window=3)))
+    assert searches[0][0][0].allows == Allows(5.5, 3)
+    attack.asks(scene(model, view=View(nll=5.5)))
+    (prompt, *_), _ = searches[len(AIMS)]
+    # So that question and suffix together have a mean of 5.5.
+    (told,) = model.token_nll([AIMS[0].question])
+    together = float(told.sum()) + SHORT.length * prompt.allows.nats
+    assert together / (len(told) + SHORT.length) == pytest.approx(5.5, rel=1e-6)
+    attack.asks(scene(model, view=View(nll=1e-3)))  # the question alone is above that
+    assert searches[2 * len(AIMS)][0][0].allows == Allows(0.0)
+    attack.asks(scene(model))
+    assert searches[3 * len(AIMS)][0][0].allows == Allows()
 
 
 def test_who_adapts_to_what() -> None:

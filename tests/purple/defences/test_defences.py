@@ -171,7 +171,9 @@ def test_an_empty_paraphrase_is_refused() -> None:
 def test_synonyms_change_words_and_no_model_reads_an_order_to_repeat() -> None:
     defended = around(Paraphrase(by=Synonyms()))
     assert defended.answer(["A big dog."], 9) == ["A large dog."]
-    assert defended.view == View()
+    assert defended.view == View(rewrite=defended.view.rewrite)
+    assert defended.view.rewrite is not None
+    assert defended.view.rewrite(["A big dog."]) == ["A large dog."]
 
 
 def test_a_model_of_the_nursery_repeats() -> None:

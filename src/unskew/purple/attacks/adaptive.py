@@ -1,7 +1,9 @@
 """GCG with what is known of the defence in its objective.
 
     a system prompt, refusals in context   stand before the question while the suffix is optimised
-    a perplexity filter                    the suffix's own likelihood is a term of the loss
+    a perplexity filter                    the suffix's own likelihood is a term of the loss: all
+                                           of it, or what is above the filter's threshold
+    a table of synonyms                    the suffix is optimised after the swapped question
     paraphrasing                           also tried: the question as a string to be repeated
 
 The context itself is not sent: the defence adds it.
@@ -9,6 +11,7 @@ The context itself is not sent: the defence adds it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -26,12 +29,14 @@ class Adaptive(Frozen):
 
     Attributes:
         perplexity: weight of the suffix's likelihood where there is a filter, in place of gcg's.
+        threshold: only what the filter would refuse costs; else the likelier the better.
         universal, prompts: as of Suffix.
     """
 
     kind: Literal["adaptive"] = "adaptive"
     gcg: Gcg = Gcg()
     perplexity: float = Field(default=0.2, gt=0)
+    threshold: bool = False
     universal: bool = True
     prompts: int = Field(default=10, ge=1)
     access: ClassVar[Access] = Access.GRADIENTS
@@ -43,8 +48,9 @@ class Adaptive(Frozen):
         view, gcg = scene.view, self.gcg
         if view.nll is not None:
             gcg = gcg.model_copy(update={"perplexity": self.perplexity})
+        known = view if self.threshold else replace(view, nll=None)
         universal = self.prompts if self.universal else None
-        texts = suffixed(scene, scene.inside(), gcg, universal, context=view.context)
+        texts = suffixed(scene, scene.inside(), gcg, universal, known=known)
         # Who rewrites the question may do as it says, or copy that too: which of the two is better
         # is found on training questions, through the defence.
         forms = ("{}", REPEAT) if view.paraphrased else ("{}",)

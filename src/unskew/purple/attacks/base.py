@@ -49,12 +49,15 @@ class View:
         nll: a filter refuses questions of a mean negative log-likelihood above this, in nats.
         window: of any so many tokens in a row; None: of the whole question.
         paraphrased: questions are paraphrased by a model before they are asked.
+        rewrite: what becomes of questions before they are asked, where that can be computed: a
+            table of synonyms.
     """
 
     context: str = ""
     nll: float | None = None
     window: int | None = None
     paraphrased: bool = False
+    rewrite: Callable[[Sequence[str]], list[str]] | None = None
 
 
 @dataclass(frozen=True)

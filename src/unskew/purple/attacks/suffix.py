@@ -10,9 +10,11 @@ from pydantic import Field
 
 from unskew.errors import UserError
 from unskew.purple.attacks.base import Access, Aim, Ask, Scene, View
-from unskew.purple.gcg_types import Found, Gcg, Prompt
+from unskew.purple.gcg_types import Allows, Found, Gcg, Prompt
 from unskew.purple.subject import Open
 from unskew.runs.config import Frozen
+
+NOTHING = View()
 
 
 class Suffix(Frozen):
@@ -43,39 +45,47 @@ def suffixed(
     model: Open,
     gcg: Gcg,
     universal: int | None,
-    context: str = "",
     passage: str = "",
+    known: View = NOTHING,
 ) -> list[str]:
     """The held-out questions, each with the passage and the suffix after it.
 
     Args:
         model: the one that the suffix is found on.
         universal: on how many training questions it is found; None: on each held-out one by itself.
-        context: text before the question, in the objective only.
+        known: what of the defence goes into the objective.
 
     Raises: UserError where a universal suffix has no training questions; see `gcg.search`.
     """
     aims = [aim._replace(question=aim.question + passage) for aim in scene.held]
     if universal is None:
         found = [
-            found_on(scene, model, [aim], gcg, f"gcg-{i}", context) for i, aim in enumerate(aims)
+            found_on(scene, model, [aim], gcg, f"gcg-{i}", known) for i, aim in enumerate(aims)
         ]
         return [aim.question + one.suffix for aim, one in zip(aims, found, strict=True)]
     training = [aim._replace(question=aim.question + passage) for aim in scene.training[:universal]]
     if not training:
         raise UserError("a universal suffix needs training questions")
-    one = found_on(scene, model, training, gcg, "gcg", context)
+    one = found_on(scene, model, training, gcg, "gcg", known)
     return [aim.question + one.suffix for aim in aims]
 
 
 def found_on(
-    scene: Scene, model: Open, aims: Sequence[Aim], gcg: Gcg, name: str, context: str = ""
+    scene: Scene, model: Open, aims: Sequence[Aim], gcg: Gcg, name: str, known: View = NOTHING
 ) -> Found:
     """The suffix to these questions; its state is kept under that name."""
     from unskew.purple.gcg import search
 
     state: Path | None = None if scene.folder is None else scene.folder / f"{name}.safetensors"
-    prompts = [prompt(model, aim, context) for aim in aims]
+    if known.rewrite is not None:
+        read = known.rewrite([aim.question for aim in aims])
+        aims = [aim._replace(question=text) for aim, text in zip(aims, read, strict=True)]
+    prompts = [
+        prompt(model, aim, known.context)._replace(
+            allows=_allowed(model, aim.question, gcg.length, known)
+        )
+        for aim in aims
+    ]
     return search(model.model, model.tokenizer, prompts, gcg, state, scene.watch)
 
 
@@ -84,3 +94,15 @@ def prompt(model: Open, aim: Aim, context: str = "") -> Prompt:
     form = model.template
     before = f"{form.system}{context}{form.before}{aim.question}"
     return Prompt(before, form.after, form.lead + aim.target)
+
+
+def _allowed(model: Open, question: str, length: int, known: View) -> Allows:
+    """How unlikely a suffix of so many tokens may be, after a question, for a filter to let both
+    pass. The filter reads the question alone, the objective in its prompt, so this is near only."""
+    if known.nll is None:
+        return Allows()
+    if known.window is not None:
+        return Allows(known.nll, known.window)
+    (told,) = model.token_nll([question])
+    spare = known.nll * (len(told) + length) - float(told.double().sum())
+    return Allows(max(spare / length, 0.0))

@@ -74,9 +74,10 @@ class Paraphrase(Frozen):
     def around(self, subject: Subject, setting: Setting) -> Defended:
         """Raises UserError where the subject cannot be asked to repeat."""
         rewrite = self._rewrite(subject, setting)
-        # Only a model can be told to repeat a string: a table of words swaps it all the same.
-        told = not isinstance(self.by, Synonyms)
-        return _Rewritten(subject, rewrite, setting.refusal, view=View(paraphrased=told))
+        # A model can be told to repeat a string. What a table of words does can be computed.
+        table = isinstance(self.by, Synonyms)
+        known = View(rewrite=rewrite) if table else View(paraphrased=True)
+        return _Rewritten(subject, rewrite, setting.refusal, view=known)
 
     def _rewrite(self, subject: Subject, setting: Setting) -> Rewrite:
         match self.by:
