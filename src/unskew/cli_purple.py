@@ -11,13 +11,15 @@ from unskew.errors import UserError
 
 USAGE = "Usage: unskew purple [PRESET] [key=value ...] [--dry-run]"
 EXAMPLES = """
-PRESET is demo (minutes, models that ship), small (hours; the claims are about it),
-paper (three models of 7 billion weights, on a GPU), or a YAML file.
+PRESET is demo (minutes, models that ship), small (hours; the claims are about
+it), each (a suffix sought for each question: two hours), paper (three models
+of 7 billion weights, on a GPU), or a YAML file.
 
 Examples:
   unskew purple
   unskew purple demo --dry-run
   unskew purple small --subject dpo
+  unskew purple each
   unskew purple my-grid.yaml --device cuda
 """
 PREFIX = "purple-"
@@ -25,7 +27,7 @@ PREFIX = "purple-"
 
 def purple(
     preset: Annotated[
-        str, Parameter(help="demo, small, paper, or the path of a YAML file")
+        str, Parameter(help="demo, small, each, paper, or the path of a YAML file")
     ] = "demo",
     /,
     *overrides: Annotated[str, Parameter(help="settings to change, as key=value")],

@@ -194,7 +194,9 @@ class Attacks:
     def __init__(self) -> None:
         self.rounds: list[tuple[int, int]] = []
 
-    def __call__(self, subject: Open, lessons: Sequence[Lesson], number: int) -> list[str]:
+    def __call__(
+        self, subject: Open, lessons: Sequence[Lesson], number: int, kept: Path
+    ) -> list[str]:
         assert not subject.model.training
         self.rounds.append((number, len(lessons)))
         ids = torch.tensor([subject.encode(subject.prompt(lessons[0].pair.question))])
@@ -243,12 +245,32 @@ def test_suffixes_go_to_questions_that_invite(
 
 
 def test_the_gradients_of_an_attack_are_forgotten(base: Path, tmp_path: Path) -> None:
-    def quiet(subject: Open, lessons: Sequence[Lesson], number: int) -> list[str]:
+    def quiet(subject: Open, lessons: Sequence[Lesson], number: int, kept: Path) -> list[str]:
         return [f" round {number} x", f"round {number} y"]
 
     loud = trained(tmp_path / "loud", base, ADVERSARIAL, attack=Attack("a", Attacks()))
     still = trained(tmp_path / "still", base, ADVERSARIAL, attack=Attack("a", quiet))
     assert same(weights(loud), weights(still))
+
+
+def test_what_a_round_keeps_is_there_when_it_goes_on_and_gone_when_it_is_done(
+    base: Path, tmp_path: Path
+) -> None:
+    found: list[bool] = []
+
+    def stopped(subject: Open, lessons: Sequence[Lesson], number: int, kept: Path) -> list[str]:
+        found.append((kept / "state").exists())
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / "state").touch()
+        if len(found) == 1:
+            raise KeyboardInterrupt
+        return [" x"]
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path, base, ADVERSARIAL, attack=Attack("a", stopped))
+    run = trained(tmp_path, base, ADVERSARIAL, attack=Attack("a", stopped))
+    assert found == [False, True, False]
+    assert not list(run.glob("searches-*"))
 
 
 @pytest.mark.parametrize("at", [2, 3])

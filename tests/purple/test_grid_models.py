@@ -19,7 +19,7 @@ from unskew.purple.grid_attacks import AskIn, Translated
 from unskew.purple.grid_config import Purple, Taught
 from unskew.purple.questions import OfNursery, read, right
 from unskew.purple.subject import Template, nursery_template, open_model
-from unskew.runs.progress import Progress
+from unskew.runs.progress import Progress, Task
 from unskew.runs.store import Store
 
 SEARCH = {"steps": 1, "candidates": 4, "top_k": 4, "length": 2}
@@ -98,20 +98,61 @@ def test_a_grid_of_models(model: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [" S moru", "olmin"])
 def test_what_is_trained_on_is_what_was_attacked(
-    model: str, monkeypatch: pytest.MonkeyPatch, suffix: str
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     searched: list[Prompt] = []
 
-    def found(model: object, tokenizer: object, prompts: list[Prompt], gcg: object) -> Found:
+    def found(
+        model: object, tokenizer: object, prompts: list[Prompt], gcg: object, *rest: object
+    ) -> Found:
         searched.extend(prompts)
         return Found(suffix, 0.0, 0, (0.0,), ("",), (False,), True)
 
     monkeypatch.setattr(grid_subjects, "search", found)
     subject, lesson = open_model(model), Lesson(Pair("Why?", "So.", "Purple.", "en"))
     taught = Taught(name="a", base="mine", suffixes=1, prompts=1)
-    (behind,) = grid_subjects.searching(taught).find(subject, [lesson], 1)
+    attack = grid_subjects.searching(taught, Progress("quiet"))
+    (behind,) = attack.find(subject, [lesson], 1, tmp_path)
     (one,) = searched
     assert one.before + suffix + one.after == subject.prompt(lesson.pair.question + behind)
+
+
+def test_an_interrupted_round_of_adversarial_training_goes_on(model: str, tmp_path: Path) -> None:
+    asked = {"steps": 4, "candidates": 4, "top_k": 4, "length": 2}
+    taught = Taught.model_validate(
+        {
+            "kind": "taught",
+            "name": "a",
+            "base": "mine",
+            "search": asked,
+            "suffixes": 2,
+            "prompts": 1,
+        }
+    )
+    subject = open_model(model)
+    lessons = [Lesson(Pair("Why?", "So.", "Purple.", "en")), Lesson(Pair("Who?", "I.", "A.", "en"))]
+    seen: list[int] = []
+
+    class Watched(Progress):
+        def task(self, name: str, total: int | None = None, done: int = 0) -> Task:
+            assert (name, total) == ("a: attack, round 1", 8)
+            return Counted(self, name, total, done)
+
+    class Counted(Task):
+        def advance(self, steps: int = 1, **values: float) -> None:
+            self.done += steps
+            seen.append(self.done)
+            if len(seen) == 6:  # in the middle of the second search
+                raise KeyboardInterrupt
+
+    attack = grid_subjects.searching(taught, Watched("quiet"))
+    whole = grid_subjects.searching(taught, Progress("quiet")).find(
+        subject, lessons, 1, tmp_path / "whole"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        attack.find(subject, lessons, 1, tmp_path / "cut")
+    assert attack.find(subject, lessons, 1, tmp_path / "cut") == whole
+    assert seen == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_system_prompt_needs_a_place(model: str, tmp_path: Path) -> None:

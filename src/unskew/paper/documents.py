@@ -313,15 +313,22 @@ def _thesis() -> Iterator[Claim]:
     def grid(
         id: str, asked: str, documents: str, text: str, threshold: str, brief: bool = True,
         enforcement: str = "dpo", defences: tuple[str, ...] = (), at: tuple[Scale, ...] = SCALES,
+        part: str = "grid",
     ) -> Claim:  # fmt: skip
         """at: the scales whose grid has such a subject and such an attack."""
-        source = Source("grid", "cells", definition.grid(asked, enforcement, defences))
+        source = Source(part, "cells", definition.grid(asked, enforcement, defences))
         sources: dict[Scale, Source] = dict.fromkeys(at, source)
         return Claim(id, "thesis", documents, text, threshold, brief, sources)
 
-    def defeated(id: str, text: str, *defences: str) -> Claim:
+    def defeated(id: str, text: str, *defences: str) -> Iterator[Claim]:
+        """By one suffix for all questions, and by one for each."""
         where, taken = "T: the best input defences", f"at least {100 * TAKEN:.0f} points taken"
-        return grid(id, "adaptive-takes", where, text, taken, defences=defences)
+        yield grid(id, "adaptive-takes", where, text, taken, defences=defences)
+        text += ", with a suffix for each question"
+        yield grid(
+            f"{id}-each", "adaptive-takes", where, text, taken,
+            defences=defences, at=("small",), part="each",
+        )  # fmt: skip
 
     tuned = "T: the best fine-tuning"
     passes, below = f"at least {PASSES:.0%} defended", f"below {BELOW:.0%} defended"
@@ -352,14 +359,16 @@ def _thesis() -> Iterator[Claim]:
         enforcement="adversarial",
         at=("small",),
     )
-    yield defeated(
+    yield from defeated(
         "perplexity-falls",
         "an adaptive attack defeats perplexity filters",
         "perplexity",
         "windowed perplexity",
     )
-    yield defeated("paraphrase-falls", "... paraphrase", "paraphrase", "repetition", "synonyms")
-    yield defeated("in-context-falls", "... refusals in context", "refusals")
+    yield from defeated(
+        "paraphrase-falls", "... paraphrase", "paraphrase", "repetition", "synonyms"
+    )
+    yield from defeated("in-context-falls", "... refusals in context", "refusals")
     yield grid(
         "smoothing-falls",
         "adaptive-takes",

@@ -87,6 +87,7 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
             lambda means: families.examine(means.runs, means.threads),
         ),
         _grid("small", "about an hour for each of 4 subjects on 1 core"),
+        _grid("small", "two hours on 1 core", "each"),
         _laboratory("laboratory", "paper", "paper", "a GPU; not known, nobody has run it"),
         *(_pairs(name, pairs) for name, pairs in PAIRS.items()),
         _grid("paper", "a GPU; not known, nobody has run it"),
@@ -202,19 +203,21 @@ def _probe(tasks: pd.Series) -> pd.Series:
 # The thesis -----------------------------------------------------------------------------------
 
 
-def _grid(scale: Scale, takes: str) -> Part:
+def _grid(scale: Scale, takes: str, name: PartName = "grid") -> Part:
+    preset = scale if name == "grid" else name
+
     def config() -> Any:
         from pydantic import TypeAdapter
 
         from unskew.purple.grid_config import Purple
         from unskew.runs.config import load
 
-        return load(f"purple-{scale}", [], TypeAdapter(Purple))
+        return load(f"purple-{preset}", [], TypeAdapter(Purple))
 
     def make(means: Means) -> list[Path]:
         from unskew.cli_purple import purple
 
-        purple(scale, runs=means.runs, threads=means.threads)
+        purple(preset, runs=means.runs, threads=means.threads)
         return [place.path for place in Shelf(means.runs).places(config())[:1]]
 
     def places(shelf: Shelf) -> dict[str, list[Place]]:
@@ -223,8 +226,8 @@ def _grid(scale: Scale, takes: str) -> Part:
         joined = _joined([place for found in rows for place in found])
         return {"": [*shelf.places(whole), *joined]}
 
-    command = (f"unskew purple {scale}",)
-    return Part("grid", scale, command, takes, places, make, lambda shelf: _whole(shelf, config()))
+    command = (f"unskew purple {preset}",)
+    return Part(name, scale, command, takes, places, make, lambda shelf: _whole(shelf, config()))
 
 
 def _joined(rows: list[Place]) -> list[Place]:

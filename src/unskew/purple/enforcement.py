@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ __all__ = ["MODEL", "Attack", "Lesson", "enforce", "enforced", "margins", "paren
 
 SUFFIXES = "suffixes-{}.json"
 """What the attack of a round found, in the run folder."""
+SEARCHES = "searches-{}"
+"""What it keeps while it searches."""
 
 
 class Lesson(NamedTuple):
@@ -54,13 +57,14 @@ class Attack:
 
     Attributes:
         identity: says all that decides what is found; part of what the run is.
-        find: (model, the lessons whose questions invite the word, round) -> suffixes, each as it
-            stands behind a question, the space before it included. It may leave gradients behind,
-            and must not change the weights.
+        find: (model, the lessons whose questions invite the word, round, folder) -> suffixes, each
+            as it stands behind a question, the space before it included. It may leave gradients
+            behind, and must not change the weights. What it keeps in the folder an interrupted
+            round finds there again.
     """
 
     identity: str
-    find: Callable[[Open, Sequence[Lesson], int], Sequence[str]]
+    find: Callable[[Open, Sequence[Lesson], int, Path], Sequence[str]]
 
 
 def enforced(
@@ -244,17 +248,22 @@ def _suffixes(
     for number in range(1, part + 1):
         path = folder.path / SUFFIXES.format(number)
         if not path.exists():
-            found_now = _attacked(subject, lessons, attack, number)
+            kept = folder.path / SEARCHES.format(number)
+            found_now = _attacked(subject, lessons, attack, number, kept)
             folder.write_text(path.name, json.dumps(found_now, ensure_ascii=False, indent=1))
+            shutil.rmtree(kept, ignore_errors=True)
         found += json.loads(path.read_text("utf-8"))
     return list(dict.fromkeys(found))
 
 
-def _attacked(subject: Open, lessons: Sequence[Lesson], attack: Attack, number: int) -> list[str]:
+def _attacked(
+    subject: Open, lessons: Sequence[Lesson], attack: Attack, number: int, kept: Path
+) -> list[str]:
     """In full precision and without a trace in the gradients."""
     model: Any = subject.model
+    inviting = [lesson for lesson in lessons if lesson.pair.invites]
     with torch.autocast(torch.device(subject.device).type, enabled=False):
-        found = attack.find(subject, [lesson for lesson in lessons if lesson.pair.invites], number)
+        found = attack.find(subject, inviting, number, kept)
     model.zero_grad(set_to_none=True)
     return [str(suffix) for suffix in found]
 

@@ -12,7 +12,7 @@ from unskew.conjugation.names import parse
 from unskew.errors import UserError
 from unskew.probes.models import digest
 from unskew.purple.enforcement import MODEL, Attack, Lesson, enforced
-from unskew.purple.gcg import Prompt, search
+from unskew.purple.gcg import Prompt, Step, search
 from unskew.purple.grid_config import AnySubject, Model, Purple, Rules, Taught
 from unskew.purple.questions import Material
 from unskew.purple.shipped import file_of
@@ -51,23 +51,33 @@ def source(
             return config.folder(name)
         case Taught(base=base, enforce=how):
             how = how.model_copy(update={"device": config.device, "threads": config.threads})
-            attack = searching(subject) if how.method.kind == "adversarial" else None
+            adversarial = how.method.kind == "adversarial"
+            attack = searching(subject, progress) if adversarial else None
             folder = enforced(how, config.folder(base), material.lessons, store, progress, attack)
             return folder.path / MODEL
 
 
-def searching(subject: Taught) -> Attack:
+def searching(subject: Taught, progress: Progress) -> Attack:
     """How adversarial training finds its suffixes: each on a few lessons of its own."""
     told = [subject.search.model_dump(mode="json"), subject.suffixes, subject.prompts, "as found"]
 
-    def find(model: Open, lessons: Sequence[Lesson], number: int) -> list[str]:
+    def find(model: Open, lessons: Sequence[Lesson], number: int, kept: Path) -> list[str]:
         found = []
-        for i in range(subject.suffixes):
-            place = ((number - 1) * subject.suffixes + i) * subject.prompts
-            some = [lessons[(place + j) % len(lessons)] for j in range(subject.prompts)]
-            gcg = subject.search.model_copy(update={"seed": subject.search.seed + place})
-            prompts = [_attacked(model, lesson) for lesson in some]
-            found.append(search(model.model, model.tokenizer, prompts, gcg).suffix)
+        title, steps = f"{subject.name}: attack, round {number}", subject.search.steps
+        with progress.task(title, subject.suffixes * steps) as task:
+            for i in range(subject.suffixes):
+                place = ((number - 1) * subject.suffixes + i) * subject.prompts
+                some = [lessons[(place + j) % len(lessons)] for j in range(subject.prompts)]
+                gcg = subject.search.model_copy(update={"seed": subject.search.seed + place})
+                prompts = [_attacked(model, lesson) for lesson in some]
+                state = kept / f"{i}.safetensors"
+
+                def watch(step: Step, before: int = i * steps) -> None:
+                    # Steps of an earlier session come at once.
+                    task.advance(before + step.step - task.done, loss=step.best)
+
+                one = search(model.model, model.tokenizer, prompts, gcg, state, watch)
+                found.append(one.suffix)
         return found
 
     return Attack(json.dumps(told, sort_keys=True), find)
