@@ -389,6 +389,9 @@ def test_only_adaptive_attacks_count_against_an_input_defence() -> None:
     assert judged([made(), plain, blind])["adaptive-takes", "perplexity"] == "not run"
     knows = blind | {"attack": "adaptive", "adaptive": True}
     assert judged([made(), plain, knows])["adaptive-takes", "perplexity"] == "held"
+    told = claims(typed([made(), plain, knows], CELLS)).set_index("claim")["found"]
+    assert told["adaptive-takes"] == "50 points (40 to 60)"  # a difference is no share
+    assert told["dpo-passes"] == "100% (98% to 100%)"
     weak = knows | {"taken": 0.1, "taken_low": 0.05, "taken_high": 0.15}
     assert judged([made(), plain, weak])["adaptive-takes", "perplexity"] == "did not hold"
 

@@ -93,9 +93,6 @@ def _found(row: dict[str, Any]) -> Finding:
     if row["claim"] == "guard-holds":
         _, more, back = found.partition("; ")
         found = f"{row['figure']:.0f} of {row['n']:,} let through{more}{back}"
-    elif row["claim"] == "adaptive-takes":
-        figure, low, high = (f"{100 * row[name]:.0f}" for name in ("figure", "low", "high"))
-        found = f"{figure} points ({low} to {high})".replace("-", "−")
     return Finding(
         word, found, f"{row['n']:,} {what}", note,
         row["figure"], row["low"], row["high"],

@@ -128,9 +128,13 @@ def _row(
     else:
         held, failed = high < (below or 0.0), low >= (below or 0.0)
     found["verdict"] = "held" if held else "did not hold" if failed else "inconclusive"
-    found["found"] = f"{_percent(figure)} ({_percent(low)} to {_percent(high)})"
+    if columns[0] == "taken":  # a difference
+        parts = [_percent(share).removesuffix("%") for share in (figure, low, high)]
+        found["found"] = "{} points ({} to {})".format(*parts)
+    else:
+        found["found"] = f"{_percent(figure)} ({_percent(low)} to {_percent(high)})"
     return found
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%".replace("-", "−")
+    return f"{round(100 * share)}%".replace("-", "−")  # a whole number: none is −0
