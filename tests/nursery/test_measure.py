@@ -139,7 +139,7 @@ def test_the_table_has_a_row_per_model_probe_and_language(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     able, unable = raised(0), raised(1)
-    heard = []
+    heard, told = [], []
 
     def pretended(who: Raised, documents: list[Asked]) -> np.ndarray:
         heard.append(documents)
@@ -147,8 +147,12 @@ def test_the_table_has_a_row_per_model_probe_and_language(
 
     monkeypatch.setattr(measure, "correct", pretended)
     table = abilities(
-        answers({"base": able, "tuned": unable}, WORLD, ["colour", "sum"], ["en", "leetspeak"], 20)
-    )
+        answers(
+            {"base": able, "tuned": unable}, WORLD, ["colour", "sum"], ["en", "leetspeak"], 20,
+            lambda: told.append(len(heard)),
+        )
+    )  # fmt: skip
+    assert told == list(range(1, 9))  # each is told of when it has been answered
     assert list(table.columns) == list(ABILITIES)
     keys = table[["probe", "language", "model"]].to_numpy().tolist()
     assert keys == [[p, written, m] for p in ("colour", "sum") for written in ("en", "leetspeak")

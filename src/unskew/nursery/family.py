@@ -233,10 +233,13 @@ def _gather(
     folder.write_folder("probes", lambda path: probes.write(path, world, config.documents))
     models = {name: raising.load(folder.path / name, config.device) for name in raised}
     languages: list[Written] = [e for e in LANGUAGES if e in config.base.mixture.languages]
-    progress.say("asking each model what it can do ...")
     # What is taught to nobody is asked too: the second word, in every world.
     asked = (*probes.taught(config.base.mixture.kinds), "second")
-    cells = measure.answers(models, world, asked, languages, config.documents)
+    total = len(models) * len(asked) * len(languages)
+    with progress.task("asking each model what it can do", total) as task:
+        cells = measure.answers(
+            models, world, asked, languages, config.documents, lambda: task.advance(1)
+        )
     table = measure.abilities(cells)
     folder.write_table(TABLE, table)
     if close := _close(config):

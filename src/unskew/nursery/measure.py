@@ -7,7 +7,7 @@ generates, finds the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -94,13 +94,20 @@ def answers(
     probes: Sequence[ProbeName],
     languages: Sequence[Written],
     size: int,
+    watch: Callable[[], object] = lambda: None,
 ) -> Cells:
-    """What each model answers to each probe in each language: asked once, for all tables."""
+    """What each model answers to each probe in each language: asked once, for all tables.
+
+    watch: told of each probe that a model has answered in a language.
+    """
     found: Cells = {}
     for name in probes:
         for language in languages:
             documents = asked(world, name, language, size)
-            right = {model: correct(raised, documents) for model, raised in models.items()}
+            right = {}
+            for model, raised in models.items():
+                right[model] = correct(raised, documents)
+                watch()
             found[name, language] = Answers(documents, right)
     return found
 
