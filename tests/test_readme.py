@@ -337,3 +337,20 @@ def test_where_we_lead_is_what_was_measured():
     plain = kept["guard"].query("contender == 'fixed look-back'").set_index("chunk")["ratio"]
     assert (plain[plain.index >= 4] < 1).all()
     assert (plain[1] > 1).all()
+
+
+def test_who_arrives_at_bayes_is_what_was_measured():
+    said = " ".join((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8").split())
+    race = pd.read_parquet(ROOT / "results" / "benchmarks" / "time_to_bayes.parquet")
+    ours, adam, peers = (
+        race[race["contender"].str.contains(name)] for name in ("unskew", "Adam", "et al.")
+    )
+    assert ours["reached"].all()
+    assert not adam["reached"].any()
+    assert not peers["reached"].any()
+    assert f"ours alone arrives, in {ours['seconds'].iloc[0]:.0f} s." in said
+    assert f"ends at {adam['worst'].min():.2f} times ridge's excess risk at best, over four" in said
+    assert len(adam) == 4
+    assert peers["contender"].tolist() == ["Raventós et al.", "Garg et al."]
+    assert "are at {:.2f} and {:.2f} times".format(*peers["worst"]) in said
+    assert "after {:.1f} and {:.1f} times our seconds".format(*peers["ratio"]) in said
