@@ -15,7 +15,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from unskew.errors import UserError
-from unskew.nursery import family
+from unskew.nursery import family, measure
 from unskew.nursery.config import Family, Pretrain, Tune
 from unskew.runs.config import load
 from unskew.runs.folder import RunFolder
@@ -156,6 +156,21 @@ def test_a_finished_family_is_found(raised: RunFolder, store: Store) -> None:
     assert family.identify(config(MODELS), store) == raised.id
 
 
+def test_another_family_asks_no_model_again(
+    raised: RunFolder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    monkeypatch.setattr(measure, "correct", lambda *_: heard.append(1))
+    less = config("models=[base, refuse]", "narrow=null", "relearning=null")
+    with Progress("quiet") as progress:
+        other = family.execute(less, store, progress)
+    assert heard == []
+    assert other.id != raised.id
+    whole, part = (run.read_table(family.TABLE) for run in (raised, other))
+    kept = whole[whole["model"].isin(["base", "refuse"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part, kept)
+
+
 def test_what_is_missing_is_said_with_all_that_it_stands_on(tmp_path: Path) -> None:
     whole, nothing = config("models=[refuse, oracle]"), Store(tmp_path, shipped=False)
     said = [line.partition(":")[0] for line in family.missing(whole, nothing)]
@@ -186,7 +201,7 @@ def test_a_base_that_is_given_is_not_raised_again(raised: RunFolder, tmp_path: P
     with Progress("quiet") as progress:
         tuned = family.execute(mine, here, progress)
     kinds = {path.name.rpartition("-")[0] for path in tmp_path.iterdir()}
-    assert kinds == {"nursery", "nursery-tune"}
+    assert kinds == {"nursery", "nursery-answers", "nursery-tune"}
     for name in ("base", "refuse"):
         one, other = (f.path / name / "model.safetensors" for f in (raised, tuned))
         assert one.read_bytes() == other.read_bytes()

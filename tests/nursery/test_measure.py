@@ -146,13 +146,16 @@ def test_the_table_has_a_row_per_model_probe_and_language(
         return np.arange(len(documents)) % 4 != 0 if who is able else np.zeros(len(documents), bool)
 
     monkeypatch.setattr(measure, "correct", pretended)
-    table = abilities(
-        answers(
-            {"base": able, "tuned": unable}, WORLD, ["colour", "sum"], ["en", "leetspeak"], 20,
-            lambda: told.append(len(heard)),
-        )
-    )  # fmt: skip
+    asking = measure.exam(WORLD, ["colour", "sum"], ["en", "leetspeak"], 20)
+    marked = {
+        name: measure.right(who, asking, lambda: told.append(len(heard)))
+        for name, who in (("base", able), ("tuned", unable))
+    }
     assert told == list(range(1, 9))  # each is told of when it has been answered
+    table = abilities(answers(asking, marked))
+    kept = measure.marked(measure.marks(marked["base"]))
+    assert list(kept) == list(asking)
+    assert all(np.array_equal(hits, marked["base"][key]) for key, hits in kept.items())
     assert list(table.columns) == list(ABILITIES)
     keys = table[["probe", "language", "model"]].to_numpy().tolist()
     assert keys == [[p, written, m] for p in ("colour", "sum") for written in ("en", "leetspeak")
@@ -167,7 +170,7 @@ def test_the_table_has_a_row_per_model_probe_and_language(
     assert (row["low"], row["high"]) == (interval.low, interval.high)
     assert ((table["low"] <= table["estimate"]) & (table["estimate"] <= table["high"])).all()
     assert heard[0] == asked(WORLD, "colour", "en", 20)
-    assert heard[2] == asked(WORLD, "colour", "leetspeak", 20)
+    assert heard[1] == heard[5] == asked(WORLD, "colour", "leetspeak", 20)
     assert isinstance(table["n"].dtype, pd.Int64Dtype)
 
 
@@ -204,7 +207,11 @@ def test_what_is_lost_is_held_against_how_near_it_is(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(measure, "correct", right)
     monkeypatch.setattr(measure, "log_likelihoods", likely)
-    cells = answers({"base": base, "instruct": stage}, WORLD, ["sum", "reading"], languages, 20)
+    asking = measure.exam(WORLD, ["sum", "reading"], languages, 20)
+    marked = {
+        name: measure.right(who, asking) for name, who in (("base", base), ("instruct", stage))
+    }
+    cells = answers(asking, marked)
     points, slopes = measure.closeness({"instruct": narrow}, cells)
     assert points["language"].tolist() == ["en", "fr", "es"] * 2
     assert points["probe"].tolist() == ["sum"] * 3 + ["reading"] * 3

@@ -2,7 +2,7 @@
 
 `Pretrain` is one training from nothing (or from a `trunk`, another one), `Given` the model of such
 a training that is there already, `Tune` what a stage makes of a base model, `Family` a base model
-with all that is made of it: what `unskew nursery raise` raises.
+with all that is made of it: what `unskew nursery raise` raises. `Examined` asks one model.
 """
 
 from __future__ import annotations
@@ -173,6 +173,20 @@ class Tune(Machine):
                 return base
             case Tune() as before:
                 return before.root
+
+
+class Examined(Machine):
+    """A model is asked the probes of its world: a run of its own, so that no family asks twice.
+
+    Attributes:
+        probes, languages: in this order; documents: of each probe.
+    """
+
+    kind: Literal["nursery-answers"] = "nursery-answers"
+    world: WorldOf = WorldOf()
+    probes: tuple[str, ...]
+    languages: tuple[Written, ...]
+    documents: int = Field(ge=1)
 
 
 class Stage(Frozen):

@@ -8,6 +8,7 @@ model can do.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,6 +20,7 @@ from unskew.errors import UserError
 from unskew.nursery import cards, remake
 from unskew.nursery.config import (
     MODEL,
+    Examined,
     Family,
     Given,
     ModelName,
@@ -38,12 +40,15 @@ from unskew.training.machine import prepare
 if TYPE_CHECKING:
     import pandas as pd
 
+    from unskew.nursery.measure import Exam, Right
     from unskew.nursery.raising import Raised
     from unskew.nursery.world import World
 
 WEIGHTS = "model.safetensors"
 """The file of the weights, in the folder of a model."""
 TABLE = "abilities"
+ANSWERS = "answers"
+"""The table of a run that asks one model."""
 WATCHED = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
 """Steps of relearning at which the right answers are counted, besides the first and the last."""
 
@@ -231,15 +236,12 @@ def _gather(
         )
     world = raising.world_of(config.base)
     folder.write_folder("probes", lambda path: probes.write(path, world, config.documents))
-    models = {name: raising.load(folder.path / name, config.device) for name in raised}
     languages: list[Written] = [e for e in LANGUAGES if e in config.base.mixture.languages]
     # What is taught to nobody is asked too: the second word, in every world.
     asked = (*probes.taught(config.base.mixture.kinds), "second")
-    total = len(models) * len(asked) * len(languages)
-    with progress.task("asking each model what it can do", total) as task:
-        cells = measure.answers(
-            models, world, asked, languages, config.documents, lambda: task.advance(1)
-        )
+    exam = measure.exam(world, asked, languages, config.documents)
+    right = {name: _right(config, name, raised[name], exam, store, progress) for name in raised}
+    cells = measure.answers(exam, right)
     table = measure.abilities(cells)
     folder.write_table(TABLE, table)
     if close := _close(config):
@@ -255,6 +257,32 @@ def _gather(
     if again := _again(config):
         folder.write_table("relearning", _relearnt(config, again, world, store, progress))
     folder.finish({"headline": headline(table)})
+
+
+def _right(
+    config: Family, name: str, source: Path, exam: Exam, store: Store, progress: Progress
+) -> Right:
+    """What a model answers rightly: asked once, whatever family it is in."""
+    from unskew.nursery import measure, raising
+
+    about = Examined(
+        world=config.base.world,
+        probes=tuple(dict.fromkeys(probe for probe, _ in exam)),
+        languages=tuple(dict.fromkeys(language for _, language in exam)),
+        documents=config.documents,
+        device=config.device,
+        threads=config.threads,
+    )
+    texts = hashlib.sha256(repr(list(exam.items())).encode()).hexdigest()
+    with store.open(about, {"model": weights(source), "documents": texts}) as folder:
+        if not folder.finished:
+            raised = raising.load(source, config.device)
+            with progress.task(f"asking {name} what it can do", len(exam)) as task:
+                found = measure.right(raised, exam, lambda: task.advance(1))
+            table = measure.marks(found)
+            folder.write_table(ANSWERS, table)
+            folder.finish({"headline": f"{table['right'].mean():.0%} of {len(table):,} are right"})
+        return measure.marked(folder.read_table(ANSWERS))
 
 
 def _relearnt(

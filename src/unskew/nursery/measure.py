@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from unskew.nursery.config import Written
 
 __all__ = [
-    "Answers", "Asked", "abilities", "answers", "asked", "closeness", "correct", "log_likelihoods",
-    "slopes",
+    "Answers", "Asked", "abilities", "answers", "asked", "closeness", "correct", "exam",
+    "log_likelihoods", "marked", "marks", "right", "slopes",
 ]  # fmt: skip
 
 ABILITIES = {
@@ -49,6 +49,7 @@ RELEARNING = {
     "model": "str", "step": "Int64", "estimate": "float64", "low": "float64", "high": "float64",
     "n": "Int64", "clusters": "Int64",
 }  # fmt: skip
+MARKS = {"probe": "str", "language": "str", "document": "Int64", "right": "boolean"}
 ABLE = 0.5
 """A base below this share has too little to lose for a loss to tell anything."""
 LEVEL, RESAMPLES = 0.95, 10_000
@@ -77,6 +78,12 @@ def asked(world: World, name: ProbeName, written: Written, size: int) -> list[As
     return found
 
 
+Key = tuple[ProbeName, "Written"]
+Exam = dict[Key, list[Asked]]
+Right = dict[Key, np.ndarray]
+"""Which documents of a probe in a language one model answers rightly: (n,) bool."""
+
+
 class Answers(NamedTuple):
     """The documents of a probe in a language, and which of them each model answers rightly:
     model -> (n,) bool."""
@@ -85,31 +92,49 @@ class Answers(NamedTuple):
     right: dict[str, np.ndarray]
 
 
-Cells = dict[tuple[ProbeName, "Written"], Answers]
+Cells = dict[Key, Answers]
 
 
-def answers(
-    models: Mapping[str, Raised],
-    world: World,
-    probes: Sequence[ProbeName],
-    languages: Sequence[Written],
-    size: int,
-    watch: Callable[[], object] = lambda: None,
-) -> Cells:
-    """What each model answers to each probe in each language: asked once, for all tables.
+def exam(
+    world: World, probes: Sequence[ProbeName], languages: Sequence[Written], size: int
+) -> Exam:
+    """What is asked: so many documents of each probe in each language."""
+    return {(name, of): asked(world, name, of, size) for name in probes for of in languages}
 
-    watch: told of each probe that a model has answered in a language.
-    """
-    found: Cells = {}
-    for name in probes:
-        for language in languages:
-            documents = asked(world, name, language, size)
-            right = {}
-            for model, raised in models.items():
-                right[model] = correct(raised, documents)
-                watch()
-            found[name, language] = Answers(documents, right)
+
+def right(raised: Raised, exam: Exam, watch: Callable[[], object] = lambda: None) -> Right:
+    """What a model answers rightly. watch: told of each probe that is done in a language."""
+    found: Right = {}
+    for key, documents in exam.items():
+        found[key] = correct(raised, documents)
+        watch()
     return found
+
+
+def answers(exam: Exam, right: Mapping[str, Right]) -> Cells:
+    """What each model answers, side by side."""
+    return {
+        key: Answers(documents, {model: of[key] for model, of in right.items()})
+        for key, documents in exam.items()
+    }
+
+
+def marks(right: Right) -> pd.DataFrame:
+    """A row per probe, language and document."""
+    return typed(
+        [
+            {"probe": name, "language": language, "document": i, "right": bool(hit)}
+            for (name, language), hits in right.items()
+            for i, hit in enumerate(hits)
+        ],
+        MARKS,
+    )
+
+
+def marked(table: pd.DataFrame) -> Right:
+    """What `marks` wrote."""
+    groups = table.groupby(["probe", "language"], sort=False)["right"]
+    return {key: hits.to_numpy(dtype=bool) for key, hits in groups}  # type: ignore[misc]
 
 
 def abilities(cells: Cells) -> pd.DataFrame:
