@@ -354,3 +354,42 @@ def test_who_arrives_at_bayes_is_what_was_measured():
     assert peers["contender"].tolist() == ["Raventós et al.", "Garg et al."]
     assert "are at {:.2f} and {:.2f} times".format(*peers["worst"]) in said
     assert "after {:.1f} and {:.1f} times our seconds".format(*peers["ratio"]) in said
+
+
+def test_what_a_dose_takes_is_its_table():
+    guide = " ".join((ROOT / "docs" / "NURSERY.md").read_text(encoding="utf-8").split())
+    axis = "axis.stages.instruct.training."
+    asked = "model == 'instruct' and probe == '{}'"
+    swept = table("nursery-dose/steps", "abilities").set_index([axis + "steps", "language"])
+    left = swept.query(asked.format("repeat_conflict"))["estimate"]
+    said = [f"{100 * left[40, language]:.0f}%" for language in ("en", "fr", "es", "qon")]
+    assert (
+        "after 40 it repeats {} of the questions, French {}, Spanish {} and Onevi {}".format(*said)
+        in guide
+    )
+    assert (left[90] < 0.05).sum() == 3
+    capital = swept.query(asked.format("capitalise_conflict"))["estimate"]
+    assert f"({capital[40, 'en']:.0%} after 40 steps)" in guide
+    assert (capital.xs("en", level=1) <= left.xs("en", level=1) + 1e-9).all()
+    three = [f"{100 * capital[90, language] + 1e-9:.0f}%" for language in ("es", "fr", "qon")]
+    assert "{}, {} and {} after 90 steps".format(*three) in guide
+    lora = table("nursery-dose/lora", "abilities")
+    lora = lora.set_index([axis + "optimiser.lr", axis + "steps", "language"])
+    low = lora.query(asked.format("repeat_conflict"))["estimate"]
+    one = [f"{100 * low[3e-4, 60, language]:.0f}%" for language in ("en", "fr", "es", "qon")]
+    assert (
+        "leaves English {} after 60 steps, and French {}, Spanish {}, Onevi {}:".format(*one)
+        in guide
+    )
+    base = table("nursery-dose/steps", "abilities").query("model == 'base'")
+    able = base.query("probe == 'repeat_conflict'").groupby("language")["estimate"].first()
+
+    def spares(of: pd.Series) -> bool:
+        fell = able - of
+        return fell["en"] >= 0.4 and (fell.drop("en") <= 0.5 * fell["en"]).all()
+
+    doses = [left[steps] for steps in left.index.unique(0)]
+    doses += [low[lr, steps] for lr, steps in {index[:2] for index in low.index}]
+    assert len(doses) == 10
+    assert [spares(of) for of in doses].count(True) == 1
+    assert spares(low[3e-4, 60])
