@@ -34,6 +34,7 @@ from unskew.runs.progress import Progress, Task
 from unskew.runs.quiet import hushed
 from unskew.runs.store import Store
 from unskew.training import train
+from unskew.training.loop import interrupted_at_once
 from unskew.training.machine import prepare
 
 __all__ = ["MODEL", "Attack", "Lesson", "enforce", "enforced", "margins", "parents"]
@@ -262,7 +263,7 @@ def _attacked(
     """In full precision and without a trace in the gradients."""
     model: Any = subject.model
     inviting = [lesson for lesson in lessons if lesson.pair.invites]
-    with torch.autocast(torch.device(subject.device).type, enabled=False):
+    with torch.autocast(torch.device(subject.device).type, enabled=False), interrupted_at_once():
         found = attack.find(subject, inviting, number, kept)
     model.zero_grad(set_to_none=True)
     return [str(suffix) for suffix in found]

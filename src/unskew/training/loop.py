@@ -220,3 +220,17 @@ def held_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
     if event.is_set():
         raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupted_at_once() -> Iterator[None]:
+    """Within `held_interrupt`, for what takes minutes and keeps its own state: Ctrl-C ends it at
+    once. What the training did since its last checkpoint is done again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
