@@ -381,6 +381,12 @@ def test_what_a_dose_takes_is_its_table():
         "leaves English {} after 60 steps, and French {}, Spanish {}, Onevi {}:".format(*one)
         in guide
     )
+    rate = table("nursery-dose/rate", "abilities").set_index(low.index.names)
+    fast = rate.query(asked.format("repeat_conflict"))["estimate"]
+    three = [f"{100 * fast[3e-4, 20, language] + 1e-9:.0f}%" for language in ("en", "fr", "es")]
+    assert "({}, {} and {}) and leave Onevi".format(*three) in guide
+    assert f"leave Onevi {fast[3e-4, 20, 'qon']:.0%}" in guide
+    assert fast[3e-5, 60].min() > 0.98
     base = table("nursery-dose/steps", "abilities").query("model == 'base'")
     able = base.query("probe == 'repeat_conflict'").groupby("language")["estimate"].first()
 
@@ -389,7 +395,8 @@ def test_what_a_dose_takes_is_its_table():
         return fell["en"] >= 0.4 and (fell.drop("en") <= 0.5 * fell["en"]).all()
 
     doses = [left[steps] for steps in left.index.unique(0)]
-    doses += [low[lr, steps] for lr, steps in {index[:2] for index in low.index}]
-    assert len(doses) == 10
+    for swept in (low, fast):
+        doses += [swept[lr, steps] for lr, steps in {index[:2] for index in swept.index}]
+    assert len(doses) == 14
     assert [spares(of) for of in doses].count(True) == 1
     assert spares(low[3e-4, 60])
