@@ -45,20 +45,23 @@ def test_what_a_run_found_is_kept_with_where_it_is_from_and_sent_anew(
             {"kind": "adaptive", "prompts": 1, "gcg": SEARCH},
             {"kind": "repeated", "prompts": 1, "gcg": SEARCH, "times": [2]},
         ],
-        defences=[{"kind": "perplexity"}, {"kind": "refusals", "count": 1}],
-    )
+        defences=[
+            {"kind": "perplexity"}, {"kind": "refusals", "count": 1},
+            {"kind": "paraphrase", "by": {"kind": "synonyms"}},
+        ],
+    )  # fmt: skip
     run = filled(searched, tmp_path)
     rows = found_by(run)
     table = run.read_table("suffixes")
     assert {row["suffix"] for row in rows} <= set(table["suffix"])
     assert all(row.keys() == KEYS for row in rows)
-    assert {tuple(row["adapts_to"]) for row in rows} == {(), ("nll",), ("context",)}
+    assert {tuple(row["adapts_to"]) for row in rows} == {(), ("nll",), ("context",), ("rewrite",)}
     assert {row["attack"] for row in rows} == {"suffix", "adaptive"}
     for row in rows:
         assert (row["run"], row["seed"], row["base"]) == (run.id, 3, "mine")
         assert row["weights"] == run.parents["subject base"]
         assert row["defence"] == {
-            (): "none", ("nll",): "perplexity", ("context",): "refusals"
+            (): "none", ("nll",): "perplexity", ("context",): "refusals", ("rewrite",): "synonyms"
         }[tuple(row["adapts_to"])]  # fmt: skip
     file = tmp_path / "kept.jsonl"
     shipped.write(rows, file)

@@ -26,6 +26,7 @@ from unskew.errors import UserError
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+    from unskew.purple.defences import AnyDefence
     from unskew.purple.grid_config import AnySubject
     from unskew.runs.folder import RunFolder
 
@@ -33,10 +34,6 @@ __all__ = ["SHIPPED", "file_of", "found_by", "write"]
 
 SHIPPED = "shipped"
 """What `Given.suffixes` says for the file that comes with the package."""
-
-
-OBJECTIVE = {"perplexity": ["nll"], "refusals": ["context"], "paraphrase": ["paraphrased"]}
-"""What of a defence an adaptive search has in its objective (`grid_attacks.PARTS`)."""
 
 
 def file_of(name: str) -> Path | Traversable:
@@ -70,7 +67,7 @@ def found_by(run: RunFolder) -> list[dict[str, Any]]:
         if not isinstance(attack, Suffix | Adaptive):
             continue
         adaptive = bool(cells.at[key, "adaptive"])
-        parts = OBJECTIVE[defences[str(row.defence)].kind] if adaptive else []
+        parts = _known(defences[str(row.defence)]) if adaptive else []
         line = {
             "suffix": row.suffix, "adapts_to": parts, "subject": row.subject,
             "attack": row.attack, "defence": row.defence if adaptive else "none",
@@ -84,6 +81,24 @@ def found_by(run: RunFolder) -> list[dict[str, Any]]:
 def write(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """One object a line, in ASCII: a suffix may be made of anything."""
     path.write_text("".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows), "utf-8")
+
+
+def _known(defence: AnyDefence) -> list[str]:
+    """What of a defence an adaptive search knows (`grid_attacks.PARTS`)."""
+    from unskew.purple.defences import Paraphrase, Perplexity, Refusals
+    from unskew.purple.defences.paraphrase import Synonyms
+
+    match defence:
+        case Perplexity():
+            return ["nll"]
+        case Refusals():
+            return ["context"]
+        case Paraphrase(by=Synonyms()):
+            return ["rewrite"]
+        case Paraphrase():
+            return ["paraphrased"]
+        case _:
+            return []
 
 
 def _of_subject(subject: AnySubject) -> dict[str, str]:
