@@ -400,3 +400,42 @@ def test_what_a_dose_takes_is_its_table():
     assert len(doses) == 14
     assert [spares(of) for of in doses].count(True) == 1
     assert spares(low[3e-4, 60])
+
+
+def test_what_a_fresh_world_showed_is_its_tables():
+    guide = " ".join((ROOT / "docs" / "NURSERY.md").read_text(encoding="utf-8").split())
+    others = ["fr", "es", "qon"]
+
+    def able(run: str, probe: str) -> pd.DataFrame:
+        rows = table(f"nursery-dose/{run}/family", "abilities").query(f"probe == '{probe}'")
+        return rows.pivot_table(index="model", columns="language", values="estimate")
+
+    def shares(values: pd.Series) -> list[str]:
+        return [f"{100 * values[language]:.0f}" for language in others]
+
+    asked = able("fresh-lora", "repeat_conflict")
+    base, tuned = asked.loc["base"], asked.loc["instruct"]
+    assert f"falls from {base['en']:.0%} to {tuned['en']:.0%}; French" in guide
+    fell = base - tuned
+    assert "lose {}, {} and {} points of it".format(*shares(fell)) in guide
+    assert fell["en"] >= 0.4
+    assert (fell[others] <= 0.5 * fell["en"]).all()
+    arms = table("nursery-dose/fresh-lora/audit", "arms").query("main")
+    at = arms.set_index(["arm", "conjugation"])["estimate"]
+    plain = at["base", "identity"] - at["tuned", "identity"]
+    back = {
+        language: (
+            at["tuned", f"en-{language}"] - at["tuned", "identity"]
+            - at["base", f"en-{language}"] + at["base", "identity"]
+        ) / plain
+        for language in others
+    }  # fmt: skip
+    assert "{}%, {}% and {}% of the loss comes back, net".format(*shares(pd.Series(back))) in guide
+    capital = able("fresh-lora", "capitalise_conflict")["en"]
+    assert f"({100 * capital['base'] + 1e-9:.0f}% to {capital['instruct']:.0%})" in guide
+    whole = able("fresh-full", "repeat_conflict").loc["instruct"]
+    assert "leaves the others {}%, {}% and {}% (`fresh-full`)".format(*shares(whole)) in guide
+    assert whole["en"] < 0.01
+    for run in ("fresh-lora", "fresh-full"):
+        verdict = table(f"nursery-dose/{run}/audit", "verdicts").iloc[0]
+        assert (verdict["verdict"], verdict["conjugation"]) == ("suppressed", "en-qon")
