@@ -298,12 +298,28 @@ def test_what_breaks_the_taught_models_in_the_grid_of_the_claims_is_its_table(su
 
 def test_what_a_suffix_for_one_question_breaks_is_its_table():
     cells = table("purple-each", "cells").query("attack != 'none'").set_index("defence")
-    assert (cells["n"] == 12).all()
-    broken = (12 * (1 - cells["dsr"].astype(float))).round().astype(int)
-    said = f"breaks {broken['none']} of 12 questions with no defence, {broken['refusals']} with"
-    assert said in PURPLE
+    assert (cells["n"] == 100).all()
+    broken, low, high = (
+        (100 * (1 - cells[name].astype(float))).round().astype(int)
+        for name in ("dsr", "high", "low")
+    )
+    said = " ".join(PURPLE.split())
+    bounds = {d: f"{broken[d]}% ({low[d]} to {high[d]})" for d in ("none", "refusals")}
+    assert f"suffixes break {bounds['none']} of 100 held-out questions with no defence" in said
+    assert f"{broken['synonyms']}% behind a table of synonyms, {bounds['refusals']} with" in said
     assert broken["perplexity"] == broken["repetition"] == 0
-    assert "none where it must pass the perplexity filter or be repeated" in PURPLE
+    assert f"which refuses {cells.loc['perplexity', 'refused']} of the 100" in said
+    taken = {
+        d: [f"{100 * cells.loc[d, name]:.0f}".replace("-", "−") for name in
+            ("taken", "taken_low", "taken_high")] for d in cells.index
+    }  # fmt: skip
+    assert "of synonyms ({} points, {} to {})".format(*taken["synonyms"]) in said
+    assert "and refusals ({}, {} to {}) that stays open".format(*taken["refusals"]) in said
+    decided = ["perplexity", "repetition"]
+    assert (cells.loc[decided, "taken_high"] < 0.2).all()
+    assert (cells.drop(decided).loc[["synonyms", "refusals"], "taken_high"] > 0.2).all()
+    assert cells["taken"].astype(float)["none"] < 0.2  # nor does the model without any
+    assert f"breaks {broken['none']}% of them" in " ".join(README.split())
 
 
 def test_the_second_witness_that_the_guide_shows_is_its_table():
