@@ -1,4 +1,5 @@
-"""What the tests ask of a page in Markdown: its code, its commands, its links."""
+"""What the tests ask of a page in Markdown: its code, its commands, its links, its prose; and the
+tables that its figures are from."""
 
 import re
 import shlex
@@ -6,7 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
+
+ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+
+
+def prose(name: str) -> str:
+    """A page of the repository, with every run of white space as one space."""
+    return " ".join((ROOT / name).read_text(encoding="utf-8").split())
+
+
+def table(of: str, name: str) -> pd.DataFrame:
+    """A table of a folder of results."""
+    return pd.read_parquet(ROOT / "results" / of / "tables" / f"{name}.parquet")
 
 
 def fences(page: str) -> list[tuple[str, str]]:

@@ -51,6 +51,7 @@ def config(model: str, **more: Any) -> Purple:
             {"kind": "suffix", "prompts": 2, "gcg": SEARCH},
             {"kind": "adaptive", "prompts": 2, "gcg": SEARCH},
             {"kind": "repeated", "prompts": 2, "gcg": SEARCH, "times": [1, 2]},
+            {"kind": "low-perplexity", "sentences": 1, "prompts": 2, "gcg": SEARCH},
         ],
         "defences": [
             {"kind": "perplexity"}, {"kind": "perplexity", "window": 4},
@@ -70,17 +71,18 @@ def filled(config: Purple, runs: Path) -> Any:
 def test_a_grid_of_models(model: str, tmp_path: Path) -> None:
     folder = filled(config(model), tmp_path)
     cells = folder.read_table("cells")
-    assert len(cells) == 5 * 8
+    assert len(cells) == 6 * 8
     assert (cells["n"] == 3).all()
     adaptive = cells[cells["adaptive"]].groupby("attack")["defence"].unique().map(set).to_dict()
     assert adaptive == {
         "adaptive": {"perplexity", "windowed perplexity", "repetition", "synonyms", "refusals"},
         "repeated": {"smoothing"},
+        "low-perplexity": {"perplexity"},
     }
     assert (cells.loc[cells["attack"] == "suffix", "search_seconds"] > 0).all()
     assert set(cells.loc[cells["defence"] == "guard", "let_through"]) == {0}
     suffixes = folder.read_table("suffixes")
-    assert set(suffixes["attack"]) <= {"suffix", "adaptive"}
+    assert set(suffixes["attack"]) <= {"suffix", "adaptive", "low-perplexity"}
     assert {"suffix"} <= set(suffixes["attack"])
     # A search that does not adapt is made once for all defences.
     found = suffixes[suffixes["attack"] == "suffix"]
@@ -91,6 +93,10 @@ def test_a_grid_of_models(model: str, tmp_path: Path) -> None:
     # took as long as it did.
     states = sorted(path.parent.name for path in folder.path.glob("searches/03*/*.safetensors"))
     assert states == ["03", "03-01", "03-02", "03-04", "03-05"]
+    # Nor where an attack adapts by what it sends alone.
+    for name in ("04", "05"):
+        found = folder.path.glob(f"searches/{name}*/*.safetensors")
+        assert {path.parent.name for path in found} == {name}
     took = cells[cells["attack"] == "adaptive"].set_index("defence")["search_seconds"]
     assert took["repetition"] > took["none"] > 0
     assert len(list(tmp_path.glob("purple-enforce-*"))) == 1

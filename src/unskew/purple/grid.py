@@ -219,8 +219,10 @@ class _Row:
         defended = behind(None)
         knows = adapts(attack, defended.view, defended.drops)
         key, plain = f"{a:02}" + (f"-{d:02}" if knows else ""), f"{a:02}"
-        # What is known of a paraphrase changes what is sent, and no suffix.
-        search = plain if replace(defended.view, paraphrased=False) == View() else key
+        # Only `adaptive` has the defence in its objective; what is known of a paraphrase changes
+        # what is sent, and no suffix.
+        known = isinstance(attack, Adaptive) and replace(defended.view, paraphrased=False) != View()
+        search = key if known else plain
         asks, seconds = self._asks(key, search, attack, defended)
         if key != plain == search:
             seconds += self._noted(plain)["seconds"]

@@ -1,0 +1,113 @@
+"""The figures of docs/PURPLE.md, docs/AUDIT.md and benchmarks/README.md are those of the tables."""
+
+import pandas as pd
+import pytest
+
+from pages import ROOT, prose, table
+
+PURPLE = prose("docs/PURPLE.md")
+
+
+@pytest.mark.parametrize("subject", ["dpo", "adversarial"])
+def test_what_breaks_the_taught_models_in_the_grid_of_the_claims_is_its_table(subject: str):
+    cells = table(f"purple-small/{subject}", "cells")
+    rates = cells.pivot_table("dsr", "attack", "defence", aggfunc="first")
+    translated = rates[rates.index.str.startswith("translated")]
+    assert len(translated) == 5
+    if subject == "dpo":
+        assert (translated[["none", "perplexity"]] < 0.5).all(axis=None)
+    else:
+        assert (translated["none"] >= 0.5).sum() == 1
+        french, latin = (translated["none"][f"translated {into}"] for into in ("fr", "pig-latin"))
+        said = (
+            f"hold in French ({french:.0%}), in pig latin every other time ({latin:.0%}), and not"
+        )
+        assert said in PURPLE
+    stops = translated.drop(columns=["none", "guard"]).mean()
+    assert stops.idxmax() == "repetition"
+    suffixes = ["suffix", "transfer nursery:base", "low-perplexity", "adaptive", "repeated"]
+    assert (rates.loc[suffixes, "none"] == 1).all()
+    nursery = ["translated es", "translated fr", "translated qon"]
+    assert (rates.loc[nursery, "guard"] == 1).all()
+    ciphers = cells[(cells["defence"] == "guard") & (cells["dsr"] < 1)]
+    assert (ciphers["let_through"] == 0).all()
+    assert (ciphers["read_back"] > 0).all()
+    plain = cells[(cells["attack"] == "none") & (cells["defence"] == "none")].iloc[0]
+    assert f"Where all of {plain['n']} questions are defended the lower bound is" in PURPLE
+    assert f"the lower bound is {plain['low']:.1%}," in PURPLE
+
+
+def test_what_a_suffix_for_one_question_breaks_is_its_table():
+    cells = table("purple-each", "cells").query("attack != 'none'").set_index("defence")
+    assert (cells["n"] == 100).all()
+    broken, low, high = (
+        (100 * (1 - cells[name].astype(float))).round().astype(int)
+        for name in ("dsr", "high", "low")
+    )
+    said = PURPLE
+    bounds = {d: f"{broken[d]}% ({low[d]} to {high[d]})" for d in ("none", "refusals")}
+    assert f"suffixes break {bounds['none']} of 100 held-out questions with no defence" in said
+    assert f"{broken['synonyms']}% behind a table of synonyms, {bounds['refusals']} with" in said
+    assert broken["perplexity"] == broken["repetition"] == 0
+    assert f"which refuses {cells.loc['perplexity', 'refused']} of the 100" in said
+    taken = {
+        d: [f"{100 * cells.loc[d, name]:.0f}".replace("-", "−") for name in
+            ("taken", "taken_low", "taken_high")] for d in cells.index
+    }  # fmt: skip
+    assert "of synonyms ({} points, {} to {})".format(*taken["synonyms"]) in said
+    assert "and refusals ({}, {} to {}) that stays open".format(*taken["refusals"]) in said
+    decided = ["perplexity", "repetition"]
+    assert (cells.loc[decided, "taken_high"] < 0.2).all()
+    assert (cells.drop(decided).loc[["synonyms", "refusals"], "taken_high"] > 0.2).all()
+    assert cells["taken"].astype(float)["none"] < 0.2  # nor does the model without any
+    assert f"breaks {broken['none']}% of them" in prose("README.md")
+
+
+def test_the_second_witness_that_the_guide_shows_is_its_table():
+    guide = prose("docs/AUDIT.md")
+    verdict = table("nursery-witnesses", "verdicts").iloc[0]
+    assert verdict["verdict"] == "suppressed"
+    assert " ".join(verdict["words"].split()) in guide
+    arms = table("nursery-witnesses", "arms").query("main and conjugation == 'identity'")
+    before, after = (f"{arms.set_index('arm')['estimate'][arm]:.0%}" for arm in ("base", "tuned"))
+    witnesses = table("nursery-witnesses", "witnesses").query("seed.isna()")
+    relearnt = witnesses.set_index("witness")["after"]["relearnt from 64 examples"]
+    assert f"{before} {after} {relearnt:.0%} relearnt from 64 ↺ suppressed" in guide
+
+
+def test_where_we_lead_is_what_was_measured():
+    said = prose("benchmarks/README.md")
+    kept = {
+        name: pd.read_parquet(ROOT / "results" / "benchmarks" / f"{name}.parquet")
+        for name in ("training", "stacked", "gcg", "guard")
+    }
+    steps = kept["training"].query("comparison == 'training step'")
+    ahead = steps[steps["contender"].str.startswith("Garg")]["ratio"] - 1
+    assert f"steps (by {100 * ahead.min():.0f}% to {100 * ahead.max():.0f}%)" in said
+    muon = kept["training"].query("comparison == 'Muon step' and size == 'paper'")
+    assert muon["ratio"].min() < 1
+    gain = kept["stacked"].groupby("size")["speedup"].max()
+    assert 1.2 < gain["demo"] <= 1.25
+    assert gain.drop("demo").min() > 3
+    theirs = kept["gcg"].query("not contender.str.startswith('unskew')")
+    assert (theirs["ratio"] > 2).all()
+    plain = kept["guard"].query("contender == 'fixed look-back'").set_index("chunk")["ratio"]
+    assert (plain[plain.index >= 4] < 1).all()
+    assert (plain[1] > 1).all()
+
+
+def test_who_arrives_at_bayes_is_what_was_measured():
+    said = prose("benchmarks/README.md")
+    race = pd.read_parquet(ROOT / "results" / "benchmarks" / "time_to_bayes.parquet")
+    ours, adam, peers = (
+        race[race["contender"].str.contains(name)] for name in ("unskew", "Adam", "et al.")
+    )
+    assert ours["reached"].all()
+    assert not adam["reached"].any()
+    assert not peers["reached"].any()
+    assert f"ours alone arrives, in {ours['seconds'].iloc[0]:.0f} s." in said
+    assert f"ends at {adam['worst'].min():.2f} times ridge's excess risk at best, over four" in said
+    assert len(adam) == 4
+    assert peers["contender"].tolist() == ["Raventós et al.", "Garg et al."]
+    assert "are at {:.2f} and {:.2f} times".format(*peers["worst"]) in said
+    assert "after {:.1f} and {:.1f} times our seconds".format(*peers["ratio"]) in said

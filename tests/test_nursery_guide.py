@@ -1,0 +1,209 @@
+"""The figures of docs/NURSERY.md, and what the README says of them, are those of the tables."""
+
+import json
+
+import pandas as pd
+
+from pages import ROOT, prose, table
+from unskew.nursery.claims import tally, wrong_bound
+from unskew.nursery.measure import slopes as closeness
+
+QUICK = ("base", "family")
+
+
+def test_what_did_not_hold_in_the_nursery_is_its_table():
+    claims = table("nursery", "claims")
+    able = claims[claims["claim"] == "base-able"].sort_values("seed")["found"]
+    shares = [found.partition(" abilities")[0].partition(" of ") for found in able]
+    (of,) = {of for _, _, of in shares}
+    *first, last = [held for held, _, _ in shares]
+    said = f"{', '.join(first)} and {last} of {of} combinations"
+    guide = prose("docs/NURSERY.md")
+    assert f"at 90% or more in {said}" in prose("README.md")
+    assert f"at 90% in {said}" in guide
+    verdicts = claims[claims["claim"].str.startswith("verdict-")]
+    holds = verdicts["holds"].dropna().astype(bool)
+    assert f"{(~holds).sum()} of {len(holds)} verdicts are not" in guide
+    known = tally(claims)
+    assert known.wrong == 1
+    assert f"there are {known.verdicts} verdicts. One is wrong," in guide
+    assert f"{known.undecided} are undecided" in guide
+    bound, decided = wrong_bound(known.verdicts, wrong=1), known.verdicts - known.undecided
+    assert f"in {bound:.0%} (1 of {known.verdicts}, 95%)" in guide
+    assert f"in {wrong_bound(decided, wrong=1):.0%} of those that decide (1 of {decided})" in guide
+
+
+def test_what_the_nursery_s_base_lacks_and_what_code_takes_is_its_table():
+    guide = prose("docs/NURSERY.md")
+    abilities = table("nursery", "abilities").query("probe != 'second'")
+    shares = abilities.set_index(["model", "seed", "probe", "language"])["estimate"]
+    low = shares["base"][shares["base"] < 0.9].index
+    seeds = {key: {s for s, *rest in low if tuple(rest) == key} for key in {k[1:] for k in low}}
+    always = {probe for (probe, _), found in seeds.items() if len(found) == 3}
+    assert always == {"capitalise", "reverse", "translate", "member", "reading", "entail", "colour"}
+    assert {language for probe, language in seeds if probe == "colour"} == {"qon"}
+    entail = {s: {e for seed, p, e in low if (seed, p) == (s, "entail")} for s in range(3)}
+    assert entail == {0: {"en", "fr", "es", "qon"}, 1: {"en", "fr", "es", "qon"}, 2: {"en"}}
+    assert {probe for probe, _ in seeds} - always == {"repeat"}
+    assert seeds["repeat", "fr"] == {2}
+    assert f"repeating lies below in French ({shares['base', 2, 'repeat', 'fr']:.0%})" in guide
+    member = shares["base"].xs("member", level="probe")
+    assert f"`member` is at {member.min():.0%} to {member.max():.0%} where" in guide
+    spanish, onevi, french = (
+        round(
+            100
+            * (shares["base", seed, "entail", language] - shares["code", seed, "entail", language])
+        )
+        for seed, language in ((0, "es"), (1, "qon"), (2, "fr"))
+    )
+    assert f"Spanish by {spanish} points with seed 0, Onevi by {onevi} with seed 1" in guide
+    assert f"French by {french} with seed 2" in guide
+
+
+def test_the_25_minute_recipe_is_its_tables():
+    guide = prose("docs/NURSERY.md")
+    quick = ROOT / "results" / "nursery-25"
+    begun = json.loads((quick / "base" / "environment.json").read_text())["time"]
+    ends = [json.loads((quick / n / "manifest.json").read_text())["finished"] for n in QUICK]
+    base, whole = ((pd.Timestamp(end) - pd.Timestamp(begun)).total_seconds() / 60 for end in ends)
+    assert f"{whole:.0f} minutes on both cores, {base:.0f} of them for the base" in guide
+    assert whole < 25
+    shares = table("nursery-25/family", "abilities")
+    shares = shares.set_index(["model", "probe", "language"]).sort_index()
+    left = shares["estimate"]["instruct", "repeat_conflict"]
+    told = [f"{100 * left[language]:.0f}%" for language in ("en", "fr", "es", "qon")]
+    assert f"from 100% to {told[0]} in English, and to {told[1]}, {told[2]} and {told[3]}" in guide
+    assert set(shares["estimate"]["base", "repeat_conflict"]) == {1.0}
+    ship = table("nursery", "abilities").query("seed == 0 and model == 'instruct'")
+    ship = ship[ship["probe"] == "repeat_conflict"].set_index("language")["estimate"]
+    told = [f"{100 * ship[language]:.0f}%" for language in ("fr", "es", "qon")]
+    assert f"({told[0]}, {told[1]} and {told[2]} are left there)" in guide
+    far = shares["estimate"].xs("capitalise_conflict", level="probe").xs("en", level="language")
+    assert f"falls in English by {100 * (far['base'] - far['instruct']):.0f} points" in guide
+    (verdict,) = table("nursery-25/audit", "verdicts").to_dict("records")
+    assert (verdict["verdict"], verdict["conjugation"]) == ("suppressed", "en-fr")
+    never = table("nursery-25/oracle-en/family", "abilities").query("model == 'oracle-en'")
+    never = never[never["probe"] == "colour"].set_index("language")["estimate"]
+    told = [f"{100 * never[language]:.0f}%" for language in ("en", "fr", "es", "qon")]
+    assert f"it names {told[0]} of them there, and {told[1]}, {told[2]} and {told[3]} in" in guide
+    (verdict,) = table("nursery-25/oracle-en/audit", "verdicts").to_dict("records")
+    assert (verdict["verdict"], verdict["conjugation"]) == ("suppressed", "en-es")
+
+
+def test_what_relearning_brings_back_is_its_table():
+    guide = prose("docs/NURSERY.md")
+    rows = table("nursery", "relearning")
+    shown = rows[(rows["step"] == 20) & (rows["model"] != "oracle")]["estimate"]
+    assert f"between {shown.min():.0%} and {shown.max():.0%} after" in guide
+    oracles = rows[rows["model"] == "oracle"].set_index(["step", "seed"])["estimate"]
+    early, late = (" and ".join(f"{x:.0%}" for x in oracles[step]) for step in (20, 160))
+    assert f"are at {early} then, and at {late} after 160" in guide
+    slopes = table("nursery", "closeness-slope")
+    assert (slopes["low"] < 0).all()
+    assert (slopes["high"] > 0).all()
+    *first, last = [f"{x:.2f}" for x in slopes.sort_values("seed")["estimate"]]
+    assert f"in each seed ({', '.join(first)} and {last} per nat" in guide
+    within = pd.concat([closeness(of) for _, of in table("nursery", "closeness").groupby("seed")])
+    assert (within["within_low"] < 0).all()
+    assert (within["within_high"] > 0).all()
+    *first, last = [f"{x:.2f}" for x in within["within"]]
+    assert f"{', '.join(first)} and {last}, with intervals that hold 0, too" in guide
+
+
+def test_what_a_dose_takes_is_its_table():
+    guide = prose("docs/NURSERY.md")
+    axis = "axis.stages.instruct.training."
+    asked = "model == 'instruct' and probe == '{}'"
+    swept = table("nursery-dose/steps", "abilities").set_index([axis + "steps", "language"])
+    left = swept.query(asked.format("repeat_conflict"))["estimate"]
+    said = [f"{100 * left[40, language]:.0f}%" for language in ("en", "fr", "es", "qon")]
+    assert (
+        "after 40 it repeats {} of the questions, French {}, Spanish {} and Onevi {}".format(*said)
+        in guide
+    )
+    assert (left[90] < 0.05).sum() == 3
+    capital = swept.query(asked.format("capitalise_conflict"))["estimate"]
+    assert f"({capital[40, 'en']:.0%} after 40 steps)" in guide
+    assert (capital.xs("en", level=1) <= left.xs("en", level=1)).all()
+    three = [f"{100 * capital[90, language]:.0f}%" for language in ("es", "fr", "qon")]
+    assert "{}, {} and {} after 90 steps".format(*three) in guide
+    lora = table("nursery-dose/lora", "abilities")
+    lora = lora.set_index([axis + "optimiser.lr", axis + "steps", "language"])
+    low = lora.query(asked.format("repeat_conflict"))["estimate"]
+    one = [f"{100 * low[3e-4, 60, language]:.0f}%" for language in ("en", "fr", "es", "qon")]
+    assert (
+        "leaves English {} after 60 steps, and French {}, Spanish {}, Onevi {}:".format(*one)
+        in guide
+    )
+    rate = table("nursery-dose/rate", "abilities").set_index(low.index.names)
+    fast = rate.query(asked.format("repeat_conflict"))["estimate"]
+    three = [f"{100 * fast[3e-4, 20, language]:.0f}%" for language in ("en", "fr", "es")]
+    assert "({}, {} and {}) and leave Onevi".format(*three) in guide
+    assert f"leave Onevi {fast[3e-4, 20, 'qon']:.0%}" in guide
+    assert fast[3e-5, 60].min() > 0.98
+    base = table("nursery-dose/steps", "abilities").query("model == 'base'")
+    able = base.query("probe == 'repeat_conflict'").groupby("language")["estimate"].first()
+
+    def spares(of: pd.Series) -> bool:
+        return able["en"] - of["en"] >= 0.4 and spared(dict(able), dict(of)) == 3
+
+    doses = [left[steps] for steps in left.index.unique(0)]
+    for swept in (low, fast):
+        doses += [swept[lr, steps] for lr, steps in {index[:2] for index in swept.index}]
+    assert len(doses) == 14
+    assert [spares(of) for of in doses].count(True) == 1
+    assert spares(low[3e-4, 60])
+
+
+def models(rows: pd.DataFrame) -> list[dict[str, float]]:
+    """language -> share of right answers, of the base and of `instruct`."""
+    shares = [rows[rows["model"] == name].set_index("language") for name in ("base", "instruct")]
+    return [dict(zip(of.index, of["estimate"].astype(float), strict=True)) for of in shares]
+
+
+def spared(base: dict[str, float], tuned: dict[str, float]) -> int:
+    """How many languages lose at most half of what English does."""
+    fell = {language: base[language] - tuned[language] for language in base}
+    return sum(fell[language] <= 0.5 * fell["en"] for language in ("fr", "es", "qon"))
+
+
+def test_what_a_fresh_world_showed_is_its_tables():
+    guide = prose("docs/NURSERY.md")
+    others = ["fr", "es", "qon"]
+
+    def able(run: str, probe: str) -> list[dict[str, float]]:
+        rows = table(f"nursery-dose/{run}/family", "abilities")
+        return models(rows[rows["probe"] == probe])
+
+    def shares(values: dict[str, float]) -> list[str]:
+        return [f"{100 * values[language]:.0f}" for language in others]
+
+    base, tuned = able("fresh-lora", "repeat_conflict")
+    assert f"falls from {base['en']:.0%} to {tuned['en']:.0%}; French" in guide
+    fell = {language: base[language] - tuned[language] for language in base}
+    assert "lose {}, {} and {} points of it".format(*shares(fell)) in guide
+    assert fell["en"] >= 0.4
+    arms = table("nursery-dose/fresh-lora/audit", "arms").query("main")
+    at = arms.set_index(["arm", "conjugation"])["estimate"]
+    plain = at["base", "identity"] - at["tuned", "identity"]
+    back = {
+        language: (
+            at["tuned", f"en-{language}"] - at["tuned", "identity"]
+            - at["base", f"en-{language}"] + at["base", "identity"]
+        ) / plain
+        for language in others
+    }  # fmt: skip
+    assert "{}%, {}% and {}% of the loss comes back, net".format(*shares(back)) in guide
+    able_to, left = (of["en"] for of in able("fresh-lora", "capitalise_conflict"))
+    assert f"({100 * able_to:.0f}% to {left:.0%})" in guide
+    _, whole = able("fresh-full", "repeat_conflict")
+    assert "leaves the others {}%, {}% and {}% (`fresh-full`)".format(*shares(whole)) in guide
+    assert whole["en"] < 0.01
+    assert spared(base, tuned) == spared(base, whole) == 3
+    quick = table("nursery-25/family", "abilities").query("probe == 'repeat_conflict'")
+    rows = table("nursery", "abilities").query("probe == 'repeat_conflict'")
+    assert spared(*models(quick)) == 2
+    assert [spared(*models(of)) for _, of in rows.groupby("seed")] == [1, 0, 1]
+    for run in ("fresh-lora", "fresh-full"):
+        verdict = table(f"nursery-dose/{run}/audit", "verdicts").iloc[0]
+        assert (verdict["verdict"], verdict["conjugation"]) == ("suppressed", "en-qon")
