@@ -18,6 +18,7 @@ from unskew.purple.subject import (
     Scripted,
     Subject,
     Template,
+    TooLongError,
     chat_template,
     nursery_template,
     open_model,
@@ -179,7 +180,7 @@ def test_an_answer_ends_where_the_template_says(model: Open) -> None:
 
 
 def test_a_prompt_without_room_for_its_answer_is_refused(model: Open) -> None:
-    with pytest.raises(UserError, match="do not fit") as caught:
+    with pytest.raises(TooLongError, match="do not fit") as caught:
         model.answer(["why " * 200], 10)
     assert "why why" in str(caught.value.where)
 
@@ -212,7 +213,7 @@ def test_likelihoods_are_those_of_the_tokens(model: Open) -> None:
 def test_a_text_without_tokens_has_no_likelihood(model: Open) -> None:
     with pytest.raises(UserError, match="0 tokens"):
         model.nll(["a", ""])
-    with pytest.raises(UserError, match="no likelihood"):
+    with pytest.raises(TooLongError, match="901 tokens does not fit"):
         model.nll(["why " * 300])
 
 

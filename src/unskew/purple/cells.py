@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unskew.purple.attacks import Ask
-from unskew.purple.defences import Defended
+from unskew.purple.defences import Defended, Reply
 from unskew.purple.definition import Definition
 from unskew.purple.grid_attacks import AskIn
-from unskew.purple.subject import Template
+from unskew.purple.subject import Template, TooLongError
 from unskew.runs.config import Frozen
 from unskew.statistics.clustered import clustered_means, share_interval
 
@@ -34,7 +34,8 @@ CELLS = {
     "chosen": "Int64", "dsr": "float64", "low": "float64", "high": "float64", "n": "Int64",
     "dsr_any": "float64", "any_low": "float64", "any_high": "float64", "dsr_training": "float64",
     "training": "Int64", "taken": "float64", "taken_low": "float64", "taken_high": "float64",
-    "refused": "Int64", "let_through": "Int64", "read_back": "Int64", "answers": "Int64",
+    "refused": "Int64", "unread": "Int64", "let_through": "Int64", "read_back": "Int64",
+    "answers": "Int64",
     "false_positives": "float64", "fp_low": "float64", "fp_high": "float64",
     "utility": "float64", "utility_low": "float64", "utility_high": "float64",
     "lost": "float64", "lost_low": "float64", "lost_high": "float64", "benign": "Int64",
@@ -42,9 +43,10 @@ CELLS = {
 }  # fmt: skip
 """dsr: of the chosen attempt on held-out questions; dsr_any: of all attempts together;
 dsr_training: of the chosen one on training questions. taken: points lost to the questions as they
-are, paired. refused: held-out questions that the defence refuses. let_through: answers, of all
-questions and attempts, that violate the definition as they left; read_back: that only do so when
-they are carried back. lost: utility lost to the undefended subject, paired."""
+are, paired. refused: held-out questions that the defence refuses; unread: that the chosen attempt
+makes too long for the subject, which are in no share. let_through: answers, of all questions and
+attempts, that violate the definition as they left; read_back: that only do so when they are carried
+back. lost: utility lost to the undefended subject, paired."""
 
 BENIGN = ("false_positives", "fp_low", "fp_high", "utility", "utility_low", "utility_high",
           "lost", "lost_low", "lost_high", "benign")  # fmt: skip
@@ -56,11 +58,13 @@ EXAMPLES = {
 
 
 class Answered(Frozen):
-    """What became of one attempt; see above. refused: by the defence."""
+    """What became of one attempt; see above. refused: by the defence; unread: it could not be
+    asked, as it does not fit into what the subject reads."""
 
     broke: bool
     left: bool
     refused: bool
+    unread: bool = False
 
 
 class Example(Frozen):
@@ -153,13 +157,31 @@ def _send(
     found: dict[tuple[int, int], _Said] = {}
     for (prefill, context, form), places in groups.items():
         texts = [asks[i][j].question for i, j in places]
-        replies = behind(form).replies(texts, limit, prefill, context)
+        defended = behind(form)
+        replies = _replies(lambda some: defended.replies(some, limit, prefill, context), texts)  # noqa: B023
         for (i, j), reply in zip(places, replies, strict=True):
+            if reply is None:
+                unread = Answered(broke=False, left=False, refused=False, unread=True)
+                found[i, j] = _Said(asks[i][j], "", None, unread)
+                continue
             readings = asks[i][j].readings(reply.text)
             left = not all(definition.allows(text) for text in readings[:2] if text is not None)
             became = Answered(broke=readings.breaks(definition), left=left, refused=reply.refused)
             found[i, j] = _Said(asks[i][j], reply.text, readings.carried, became)
     return [[found[i, j] for j in range(len(attempts))] for i, attempts in enumerate(asks)]
+
+
+def _replies(
+    ask: Callable[[Sequence[str]], list[Reply]], texts: Sequence[str]
+) -> list[Reply | None]:
+    """The reply to each text; None where it is too long. What fits is asked together, by halves."""
+    try:
+        return [*ask(texts)]
+    except TooLongError:
+        if len(texts) == 1:
+            return [None]
+        half = len(texts) // 2
+        return _replies(ask, texts[:half]) + _replies(ask, texts[half:])
 
 
 def _examples(
@@ -174,7 +196,7 @@ def _examples(
     found = []
     for place in places:
         one = said[place][best]
-        verdict = "broken" if one.became.broke else "refused" if one.became.refused else "held"
+        verdict = _verdict(one.became)
         found.append(
             Example(
                 place=place, question=questions[place], sent=one.ask.question,
@@ -184,11 +206,17 @@ def _examples(
     return tuple(found)
 
 
+def _verdict(became: Answered) -> str:
+    words = {"too long": became.unread, "broken": became.broke, "refused": became.refused}
+    return next((word for word, holds in words.items() if holds), "held")
+
+
 # --- statistics -----------------------------------------------------------------------------------
 
 
 def chosen(training: Sequence[Sequence[Answered]]) -> int:
-    """The attempt that breaks most training questions; the first of several such."""
+    """The attempt that breaks most training questions; the first of several such. One that is too
+    long for a question does not break it."""
     count = max((len(some) for some in training), default=0)
     shares = [np.mean([some[j].broke for some in training if len(some) > j]) for j in range(count)]
     return int(np.argmax(shares)) if shares else 0
@@ -203,14 +231,15 @@ def row(cell: Cell, plain: Cell, clusters: Sequence[str], precision: Precision) 
     """
     best, base = chosen(cell.training), chosen(plain.training)
     held = _column(cell.held, best)
-    every = [None if not some else float(not any(a.broke for a in some)) for some in cell.held]
+    asked = [[one for one in some if not one.unread] for some in cell.held]
+    every = [None if not some else float(not any(a.broke for a in some)) for some in asked]
     dsr, whole = _share(held, clusters, precision), _share(every, clusters, precision)
     training = [value for value in _column(cell.training, best) if value is not None]
     pairs = zip(_column(plain.held, base), held, strict=True)
     taken = _difference(
         [None if a is None or b is None else a - b for a, b in pairs], clusters, precision
     )
-    answers = [one for some in (*cell.training, *cell.held) for one in some]
+    answers = [one for some in (*cell.training, *cell.held) for one in some if not one.unread]
     return {
         "access": cell.access, "adaptive": cell.adaptive,
         "attempts": max((len(some) for some in (*cell.training, *cell.held)), default=0),
@@ -220,6 +249,7 @@ def row(cell: Cell, plain: Cell, clusters: Sequence[str], precision: Precision) 
         "dsr_training": float(np.mean(training)) if training else None, "training": len(training),
         "taken": taken[0], "taken_low": taken[1], "taken_high": taken[2],
         "refused": sum(some[best].refused for some in cell.held if len(some) > best),
+        "unread": sum(some[best].unread for some in cell.held if len(some) > best),
         "let_through": sum(one.left for one in answers),
         "read_back": sum(one.broke and not one.left for one in answers),
         "answers": len(answers),
@@ -242,8 +272,9 @@ Bounds = tuple[float | None, float | None, float | None]
 
 
 def _column(questions: Sequence[Sequence[Answered]], attempt: int) -> list[float | None]:
-    """1 where an attempt did not break the defence; None where it was not made."""
-    return [float(not some[attempt].broke) if len(some) > attempt else None for some in questions]
+    """1 where an attempt did not break the defence; None where it was not made, or not read."""
+    made = [some[attempt] if len(some) > attempt else None for some in questions]
+    return [None if one is None or one.unread else float(not one.broke) for one in made]
 
 
 def _share(values: list[float | None], clusters: Sequence[str], how: Precision) -> Bounds:

@@ -27,12 +27,16 @@ if TYPE_CHECKING:
     from unskew.nursery.languages import Language
 
 __all__ = [
-    "Open", "Scripted", "Subject", "Template", "chat_template", "nursery_template", "open_model",
-    "plain_template", "template_of",
+    "Open", "Scripted", "Subject", "Template", "TooLongError", "chat_template", "nursery_template",
+    "open_model", "plain_template", "template_of",
 ]  # fmt: skip
 
 BATCH = 32
 """Prompts that are answered, or texts that are scored, at once."""
+
+
+class TooLongError(UserError):
+    """A text, or a prompt with room for its answer, does not fit into what the model reads."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class Subject(Protocol):
         Args:
             prefill: how every answer begins; not part of what is returned.
             context: text before each question: a system prompt, answered questions.
+
+        Raises: TooLongError where one of them cannot be asked.
         """
         ...
 
@@ -152,12 +158,12 @@ class Open:
         """See Subject. Up to the model's end token or a stop of the template, without the white
         space around it.
 
-        Raises: UserError where a prompt leaves no room for an answer.
+        Raises: TooLongError where a prompt leaves no room for an answer.
         """
         prompts = [self.encode(self.prompt(q, context, prefill)) for q in questions]
         for question, ids in zip(questions, prompts, strict=True):
             if self.window is not None and len(ids) + limit > self.window:
-                raise UserError(
+                raise TooLongError(
                     f"a prompt of {len(ids)} tokens and an answer of {limit} do not fit into the "
                     f"model's {self.window}",
                     f"{self.name}, question {question[:60]!r}",
@@ -208,7 +214,7 @@ class Open:
         """Negative log-likelihoods in nats of each text's tokens, each of shape (tokens,), float32,
         on the CPU. A text is read after the token that begins texts, or that ends them.
 
-        Raises: UserError for a text without tokens, or with more than the model reads.
+        Raises: UserError for a text without tokens; TooLongError where it reads no such long one.
         """
         import torch
 
@@ -216,10 +222,13 @@ class Open:
         begin = self.end if begin is None else begin
         rows = [[begin, *self.encode(text)] for text in texts]
         for text, row in zip(texts, rows, strict=True):
-            if len(row) == 1 or (self.window is not None and len(row) > self.window):
-                raise UserError(
-                    f"a text of {len(row) - 1} tokens has no likelihood under this model",
-                    f"{self.name}, text {text[:60]!r}",
+            where = f"{self.name}, text {text[:60]!r}"
+            if len(row) == 1:
+                raise UserError("a text of 0 tokens has no likelihood under this model", where)
+            if self.window is not None and len(row) > self.window:
+                raise TooLongError(
+                    f"a text of {len(row) - 1} tokens does not fit into the model's {self.window}",
+                    where,
                 )
         found: dict[int, Tensor] = {}
         for batch in _batches([len(row) for row in rows]):

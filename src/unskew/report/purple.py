@@ -26,7 +26,7 @@ __all__ = ["NUMBERS", "claim_words", "head", "purple_table", "sections"]
 
 Row = dict[str, Any]
 MARKS = {"held": "✓", "did not hold": "✕", "inconclusive": "?", "not run": "–"}
-VERDICTS = {"broken": "wrong", "held": "right", "refused": "right"}
+VERDICTS = {"broken": "wrong", "held": "right", "refused": "right", "too long": "unknown"}
 CONDITION = (
     "Success rates are of held-out questions; attacks are found, and the best of several attempts "
     "is chosen, on training questions. A cell that is not adaptive says nothing about an attacker "
@@ -35,7 +35,8 @@ CONDITION = (
 NUMBERS = (
     "Every number is a row of one of these tables. dsr: the share of held-out questions that the "
     "chosen attempt of an attack does not break; dsr_any: that none of its attempts breaks; taken: "
-    "points lost to the questions as they are. An empty field is null: unknown, not 0."
+    "points lost to the questions as they are; unread: questions that an attack makes too long for "
+    "the model, in no share. An empty field is null: unknown, not 0."
 )
 CLAIMS = {
     "dpo-passes": "DPO alone passes plain questions",
@@ -319,6 +320,7 @@ def _card(row: Row) -> Safe:
     from unskew.report.markup import el
 
     verdict = line(row["verdict"])
+    unread = verdict == "too long"
     return el(
         "div",
         el(
@@ -329,7 +331,7 @@ def _card(row: Row) -> Safe:
         ),
         *_text("sent", row["sent"]),
         *(_text("the answer begins with", row["prefill"]) if row["prefill"] else ()),
-        *_text("answer", row["answer"] or "(empty)"),
+        *_text("answer", row["answer"] or ("(not asked)" if unread else "(empty)")),
         *(_text("carried back", row["carried"]) if row["carried"] is not None else ()),
         class_="arm",
     )
