@@ -81,7 +81,7 @@ def test_a_sweep_from_nothing_to_its_tables(capsys: Captured) -> None:
 def test_cells_of_one_shape_are_trained_as_one(capsys: Captured) -> None:
     """The same runs as one by one, one of them diverged; another shape is left to run alone."""
     grid = [*GRID, "training.batch=8,4"]
-    assert main(["sweep", "tiny.yaml", *grid, "--stack", "8"]) == 0
+    assert main(["sweep", "tiny.yaml", *grid]) == 0
     out, err = capsys.readouterr()
     assert "8 cells: 4 done, 4 diverged\n" in out
     assert err.count("4 models at once") >= 2
@@ -89,7 +89,8 @@ def test_cells_of_one_shape_are_trained_as_one(capsys: Captured) -> None:
     assert (cells["seconds"] > 0).all()
     for id in cells["run"].dropna():
         assert RunFolder.read(Path("runs") / id).extra["together"] == 4
-    assert main(["sweep", "tiny.yaml", *grid, "--runs", "alone"]) == 0
+    assert main(["sweep", "tiny.yaml", *grid, "--runs", "alone", "--stack", "1"]) == 0
+    assert "at once" not in capsys.readouterr().err
     other = pd.read_parquet(next(Path("alone").glob("sweep-*/tables/cells.parquet")))
     assert list(cells["run"].isna()) == list(other["run"].isna())
     assert list(cells["run"].dropna()) == list(other["run"].dropna())
@@ -123,7 +124,7 @@ def test_a_failed_cell_is_told_by_the_exit_code(
         (["seed=0..1", "--jobs", "0"], "at least one cell must run"),
         (["seed=0..1", "--threads", "0"], "threads: should be greater than"),
         (["seed=0..1", "threads=1,2", "--threads", "1"], "threads: this key is set twice"),
-        (["seed=0..1", "--stack", "1"], "a stack has two models or more"),
+        (["seed=0..1", "--stack", "0"], "a stack has one model or more"),
         (["seed=0..1", "--stack", "4", "--jobs", "2"], "trained in this process alone"),
         (["seed=0..1", "--gpus", "1.5"], "a share of a GPU, or whole ones"),
         (["seed=0..1", "--gpus", "0"], "a share of a GPU, or whole ones"),
@@ -165,7 +166,7 @@ def test_a_cluster_that_anybody_may_use_is_refused(
     assert not Path("runs").exists()
 
 
-@pytest.mark.parametrize(("stacked", "begun"), [([], 1), (["--stack", "2"], 2)])
+@pytest.mark.parametrize(("stacked", "begun"), [(["--stack", "1"], 1), ([], 2)])
 def test_ctrl_c_and_the_same_command_continue(
     stacked: list[str], begun: int, tmp_path: Path
 ) -> None:

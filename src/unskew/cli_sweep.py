@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,15 +13,13 @@ from cyclopts import Parameter
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from unskew.nursery.config import Family
     from unskew.regression.config import Experiment
     from unskew.runs.axes import Grid
     from unskew.runs.folder import RunFolder
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store
-    from unskew.runs.sweep import Ahead, Plan, Runner
+    from unskew.runs.sweep import Plan, Runner
 
 OK, FAILED = 0, 1
 USAGE = (
@@ -51,7 +49,7 @@ def sweep(
     ] = None,
     stack: Annotated[
         int | None,
-        Parameter(help="train up to this many models of one shape as one, before the cells run"),
+        Parameter(help="models of one shape trained as one; small ones by 8 if not given; 1: none"),
     ] = None,
     dry_run: Annotated[
         bool, Parameter(negative="", help="print what would be run; run nothing")
@@ -107,8 +105,11 @@ def sweep(
                 runner: Runner
                 if not beside or not planned.to_do:
                     runner = in_process(execute, root, progress.say)
-                    if stack is not None:
-                        runner = stacked(_ahead(store, progress, stack), runner)
+                    if stack != 1 and not _families(cells):
+                        from unskew.regression.stacking import train_ahead
+
+                        train = partial(train_ahead, store=store, progress=progress, most=stack)
+                        runner = stacked(train, execute, root, progress.say)
                 else:
                     if address is not None:
                         ray.enter_context(cluster.connected(address))
@@ -133,30 +134,21 @@ def sweep(
 
 
 def _check_stack(stack: int | None, jobs: int | None, address: str | None) -> None:
-    if stack is None:
+    if stack is None or stack == 1:
         return
-    if stack < 2:
-        raise UserError("a stack has two models or more", f"--stack {stack}")
+    if stack < 1:
+        raise UserError("a stack has one model or more", f"--stack {stack}")
     if address is not None or (jobs or 1) > 1:
         other = f"--jobs {jobs}" if address is None else f"RAY_ADDRESS={address}"
         hint = "give one of them: --stack where models are very small, --jobs elsewhere"
         raise UserError("a stack is trained in this process alone", f"--stack with {other}", hint)
 
 
-def _ahead(
-    store: Store, progress: Progress, most: int
-) -> Callable[[Sequence[BaseModel]], Sequence[Ahead]]:
-    """Trains what cells of the regression laboratory need, in stacks; nothing for the others."""
+def _families(grid: Grid) -> bool:
+    """Whether language models are raised; no two of them are trained as one."""
     from unskew.nursery.config import Family
-    from unskew.regression.stacking import train_ahead
-    from unskew.runs.sweep import Ahead
 
-    def train(configs: Sequence[Any]) -> Sequence[Ahead]:
-        ours = [config for config in configs if not isinstance(config, Family)]
-        done = iter(train_ahead(ours, store, progress, most))
-        return [Ahead() if isinstance(config, Family) else next(done) for config in configs]
-
-    return train
+    return any(isinstance(cell.config, Family) for cell in grid.cells)
 
 
 def _address() -> str | None:
@@ -215,9 +207,7 @@ def _threads(config: Any) -> int:
 
 def _ready(grid: Grid) -> None:
     """Raises UserError where what every cell needs is not installed."""
-    from unskew.nursery.config import Family
-
-    if any(isinstance(cell.config, Family) for cell in grid.cells):
+    if _families(grid):
         from unskew.nursery import family
 
         family.require()

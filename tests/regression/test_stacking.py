@@ -83,8 +83,12 @@ def different() -> list[Pretrain]:
     ]
 
 
-def ahead(configs: list[Any], root: Path, most: int = 8) -> list[Ahead]:
-    return train_ahead(configs, Store(root, shipped=False), QUIET, most)
+def ahead(configs: list[Any], root: Path, most: int | None = None) -> list[Ahead]:
+    done: dict[int, Ahead] = {}
+    for group in train_ahead(configs, Store(root, shipped=False), QUIET, most):
+        assert not done.keys() & group.keys()
+        done |= group
+    return [done[place] for place in range(len(configs))]
 
 
 def alone(config: Any, root: Path) -> RunFolder:
@@ -241,5 +245,36 @@ def test_what_cannot_be_stacked_is_left(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "most", "sizes"), [(9, 8, [5, 4]), (4, 8, [4]), (3, 2, [2])])
 def test_stacks_are_even(count: int, most: int, sizes: list[int], tmp_path: Path) -> None:
     configs = [changed(SMALL, seed=seed) for seed in range(count)]
-    groups = stacking._groups(configs, Store(tmp_path, shipped=False), most)
+    groups = stacking._stacks(configs, Store(tmp_path, shipped=False), most)
     assert [len(group) for group in groups] == sizes
+
+
+def groups(configs: list[Any], most: int | None = None) -> list[list[int]]:
+    wanted = [
+        stacking._Wanted(stacking._pretrainings(one), stacking._fine_tunings(one))
+        for one in configs
+    ]
+    return stacking._groups(wanted, most)
+
+
+def test_configurations_go_by_their_shapes_as_many_as_fill_a_stack() -> None:
+    seeds = [changed(SMALL, seed=seed) for seed in range(9)]
+    assert groups(seeds) == [[0, 1, 2, 3, 4], [5, 6, 7, 8]]
+    assert groups(seeds, 9) == [list(range(9))]
+    other = [changed(one, d=3) for one in seeds[:2]]
+    assert groups([seeds[0], other[0], seeds[1], other[1]]) == [[0, 2], [1, 3]]
+    tuning = Training(steps=30, batch=8, optimiser=Adam())
+    tuned = [
+        Finetune(base=SMALL, prior=Discrete(n=3), training=tuning, seed=seed) for seed in range(4)
+    ]
+    assert groups(tuned, 2) == [[0, 1], [2, 3]]
+    assert groups([]) == []
+
+
+def test_a_large_model_is_stacked_only_if_asked(tmp_path: Path) -> None:
+    """One of it keeps the cores busy, and eight of it need eight times the memory."""
+    wide = changed(SMALL, model=changed(SMALL.model, layers=12, width=128))
+    pair = [wide, changed(wide, seed=1)]
+    assert groups(pair) == [[0], [1]]
+    assert groups(pair, 2) == [[0, 1]]
+    assert stacking._stacks(pair, Store(tmp_path, shipped=False), None) == []

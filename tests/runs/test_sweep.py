@@ -1,7 +1,7 @@
 """Sweeps: what axes mean, what is refused before anything runs, and what is left behind."""
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -352,20 +352,51 @@ def test_trained_ahead_cells_are_charged_and_what_diverged_there_is_not_run(
     swept = Swept(preset, tmp_path / "runs", "steps=1..3")
     asked: list[Sequence[Any]] = []
 
-    def train(configs: Sequence[Any]) -> list[Ahead]:
+    def train(configs: Sequence[Any]) -> Iterator[dict[int, Ahead]]:
         asked.append(configs)
         diverged = UserError("training diverged: the loss is nan at step 7", repr(configs[1]))
-        return [Ahead(1000.0), Ahead(2000.0, diverged), Ahead()]
+        yield {2: Ahead()}
+        assert ran == [3], "what the first group needs is there: it runs"
+        yield {0: Ahead(1000.0), 1: Ahead(2000.0, diverged)}
 
-    outcomes = swept.run(stacked(train, swept.runner))
+    ran, noted = noting()
+    outcomes = swept.run(stacked(train, noted, swept.root, swept.said.append))
     assert asked == [[cell.config for cell in swept.grid.cells]]
     assert [one.state for one in outcomes.values()] == ["done", "diverged", "done"]
     assert outcomes[2].message == "training diverged: the loss is nan at step 7"
-    assert swept.ran == [1, 3]
+    assert ran == [3, 1]
     seconds = list(swept.table("cells")["seconds"])
     assert 1000 < seconds[0] < 1500
     assert seconds[1] == 2000
     assert 0 <= seconds[2] < 500
+
+
+def test_a_cell_that_another_process_runs_is_put_off_until_all_groups_were_run(
+    preset: str, tmp_path: Path
+) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=1..3")
+    ran, noted = noting()
+
+    def train(configs: Sequence[Any]) -> Iterator[dict[int, Ahead]]:
+        with swept.store.open(configs[0]):
+            yield {0: Ahead(1000.0), 1: Ahead()}
+        yield {2: Ahead()}
+
+    outcomes = swept.run(stacked(train, noted, swept.root, swept.said.append))
+    assert [one.state for one in outcomes.values()] == ["done"] * 3
+    assert ran == [1, 2, 3, 1]
+    assert swept.table("cells")["seconds"][0] > 1000
+
+
+def noting() -> tuple[list[int], sweeps.Execute]:
+    """`execute`, and the steps of what it was given."""
+    ran: list[int] = []
+
+    def noted(config: Toy, store: Store, progress: Progress) -> RunFolder:
+        ran.append(config.steps)
+        return execute(config, store, progress)
+
+    return ran, noted
 
 
 # --- how long it may take -------------------------------------------------------------------------
@@ -394,11 +425,12 @@ def test_a_run_of_several_sessions_says_nothing_of_its_time(preset: str, tmp_pat
     assert swept.plan().basis == 1
 
 
-def test_a_run_whose_model_was_trained_with_others_says_nothing_of_its_time(
-    preset: str, tmp_path: Path
+def test_a_run_whose_model_was_trained_with_others_took_its_share(
+    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = iter(f"2030-01-01T00:{minute:02}:00Z" for minute in (0, 16))
+    monkeypatch.setattr("unskew.runs.environment.utc_now", lambda: next(clock))
     swept = Swept(preset, tmp_path / "runs", "steps=1,2")
     with swept.store.open(swept.grid.cells[0].config) as folder:
         folder.finish({"together": 8})
-    swept.run()
-    assert swept.plan().basis == 1
+    assert timing.finished(swept.root, swept.grid) == [120]

@@ -1,16 +1,17 @@
-"""Trainings of one shape, trained as one: what a sweep does ahead of its cells with `--stack`.
+"""Trainings of one shape, trained as one: what a sweep does ahead of its cells.
 
     train_ahead(configs)   the trainings that the configurations need, in stacks of one shape
 
 Pretrainings go first, then plain fine-tunings of models that are there. Each becomes the run that
 it would have become alone, in its own folder: the same id, weights equal within rounding, and
 either way continues what the other began. What cannot be stacked is left to whoever runs the
-configurations next: a shape that occurs once, a protected fine-tuning, `training.compile`, a run
-that another process writes.
+configurations next: a shape that occurs once, a large model unless asked for, a protected
+fine-tuning, `training.compile`, a run that another process writes.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -35,27 +36,84 @@ from unskew.training.stacked import Member, StackedLoss, shared, train_stacked
 Trained = Pretrain | Watched | Finetune
 
 
+MOST = 8
+"""Models in a stack where nobody says how many: twice as many gained little (benchmarks)."""
+LARGEST = 1_000_000
+"""Weights of a model that is stacked unasked: a larger one keeps the cores busy by itself, and a
+stack of them takes as many times its memory."""
+
+
 def train_ahead(
-    configs: Sequence[Experiment], store: Store, progress: Progress, most: int
-) -> list[Ahead]:
+    configs: Sequence[Experiment], store: Store, progress: Progress, most: int | None = None
+) -> Iterator[dict[int, Ahead]]:
     """Train what the configurations need, at most `most` models of one shape at once.
 
-    Returns: for each configuration what was done for it. A model that several need is counted with
-        the first of them; each model's time is its share of the stack's.
+    Args:
+        most: None: `MOST` models of `LARGEST` weights at most; larger ones are left alone.
+
+    Yields: for one group of configurations after another, by their places, what was done for each.
+        A model that several need is counted with the first of them; each model's time is its share
+        of the stack's.
 
     Raises: KeyboardInterrupt: interrupted, everything saved; the same call continues.
     """
     configs = [placed(config) for config in configs]
+    wanted = [_Wanted(_pretrainings(config), _fine_tunings(config)) for config in configs]
+    for places in _groups(wanted, most):
+        done = _prepared([wanted[place] for place in places], store, progress, most)
+        yield dict(zip(places, done, strict=True))
+
+
+class _Wanted(NamedTuple):
+    """The trainings that a configuration needs."""
+
+    bases: Sequence[Pretrain | Watched]
+    tunings: Sequence[Finetune]
+
+    def all(self) -> dict[str, Trained]:
+        return {_key(one): one for one in (*self.bases, *self.tunings)}
+
+
+def _groups(wanted: Sequence[_Wanted], most: int | None) -> list[list[int]]:
+    """Places of configurations whose trainings have the same shapes, as many as fill a stack: so
+    the first of them end after one stack, not after all stacks."""
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for place, one in enumerate(wanted):
+        alike.setdefault(tuple(sorted(set(map(_shape, one.all().values())))), []).append(place)
+    found = []
+    for places in alike.values():
+        models = {key: one for place in places for key, one in wanted[place].all().items()}
+        largest = max(Counter(map(_shape, models.values())).values(), default=0)
+        stacks = -(-largest // min((_room(one, most) for one in models.values()), default=1))
+        share = -(-len(models) // max(stacks, 1))
+        group: list[int] = []
+        held: set[str] = set()
+        for place in places:
+            needed = set(wanted[place].all())
+            if group and len(held | needed) > share:
+                found.append(group)
+                group, held = [], set()
+            group.append(place)
+            held |= needed
+        found.append(group)
+    return found
+
+
+def _prepared(
+    wanted: Sequence[_Wanted], store: Store, progress: Progress, most: int | None
+) -> list[Ahead]:
     seconds: dict[str, float] = {}
     errors: dict[str, UserError] = {}
-    wanted = [_pretrainings(config) for config in configs]
-    tuned = [_fine_tunings(config) for config in configs]
-    for round_ in (wanted, tuned):
-        for group in _groups([one for ones in round_ for one in ones], store, most):
-            _train(group, store, progress, seconds, errors)
+    rounds: tuple[list[Trained], list[Trained]] = (
+        [base for one in wanted for base in one.bases],
+        [tuning for one in wanted for tuning in one.tunings],
+    )
+    for trainings in rounds:
+        for stack in _stacks(trainings, store, most):
+            _train(stack, store, progress, seconds, errors)
     found = []
-    for first, then in zip(wanted, tuned, strict=True):
-        ids = [_key(one) for one in (*first, *then)]
+    for one in wanted:
+        ids = list(one.all())
         error = next((errors[id] for id in ids if id in errors), None)
         found.append(Ahead(sum(seconds.pop(id, 0.0) for id in ids), error))
     return found
@@ -96,7 +154,7 @@ def _parents(config: Trained, store: Store) -> dict[str, str] | None:
     return hashes if len(hashes) == len(found) else None
 
 
-def _groups(configs: Iterable[Trained], store: Store, most: int) -> list[list[Trained]]:
+def _stacks(configs: Iterable[Trained], store: Store, most: int | None) -> list[list[Trained]]:
     """The trainings that are not done, in groups of 2..most that can be one stack."""
     shapes: dict[str, list[Trained]] = {}
     for config in {_key(config): config for config in configs}.values():
@@ -104,9 +162,19 @@ def _groups(configs: Iterable[Trained], store: Store, most: int) -> list[list[Tr
             shapes.setdefault(_shape(config), []).append(config)
     found = []
     for alike in shapes.values():
-        stacks = -(-len(alike) // most)
+        stacks = -(-len(alike) // _room(alike[0], most))
         found += [alike[at::stacks] for at in range(stacks)]
     return [group for group in found if len(group) > 1]
+
+
+def _room(config: Trained, most: int | None) -> int:
+    """How many models like this one may be in a stack."""
+    if most is not None:
+        return most
+    base = _base(config)
+    with torch.device("meta"):  # to count, not to compute
+        model = Transformer(base.model, base.d, base.exemplars)
+    return MOST if sum(p.numel() for p in model.parameters()) <= LARGEST else 1
 
 
 def _to_do(config: Trained, store: Store) -> bool:

@@ -15,14 +15,14 @@ cell that was stopped continues from its checkpoint. The sweep is a run too, `ru
 Gathered tables begin with `sweep.cell` and a column `axis.<key>` for each axis. The manifest is
 written when every cell is done or diverged; a cell that failed is tried again by the same command.
 
-A runner decides only where and in what order cells run. `stacked` is one that first has models of
-one shape trained together, and then hands the cells, which find them, to another.
+A runner decides only where and in what order cells run. `stacked` is one that has models of
+one shape trained together ahead of the cells, which find them.
 """
 
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -153,29 +153,41 @@ class Ahead(NamedTuple):
     error: UserError | None = None
 
 
-def stacked(train: Callable[[Sequence[BaseModel]], Sequence[Ahead]], then: Runner) -> Runner:
-    """A runner that has `train` train for all configurations at once, before `then` runs the cells.
+def stacked(
+    train: Callable[[Sequence[Any]], Iterator[Mapping[int, Ahead]]],
+    execute: Execute,
+    root: Path,
+    say: Callable[[str], None],
+) -> Runner:
+    """A runner as `in_process` that has `train` train ahead of the cells.
 
     A cell whose training diverged there is not run: it would diverge again. The others find what
     was trained, and are charged the time of it.
+
+    Args:
+        train: yields places of configurations, group by group, as it has trained for them.
     """
 
     def run(cells: Sequence[Cell]) -> Generator[tuple[Cell, Outcome]]:
-        done = train([cell.config for cell in cells])
-        ahead = {cell.number: one for cell, one in zip(cells, done, strict=True)}
-        left = []
-        for cell in cells:
-            seconds, error = ahead[cell.number]
-            if error is None:
-                left.append(cell)
-            else:
-                yield cell, _of_error(error)._replace(seconds=seconds)
-        with closing(then(left)) as running:
+        busy: dict[int, float] = {}
+        for group in train([cell.config for cell in cells]):
+            for place, (seconds, error) in group.items():
+                cell = cells[place]
+                outcome = _of_error(error) if error else attempt(cell.config, execute, root)
+                if outcome.state == "busy":
+                    busy[cell.number] = seconds
+                else:
+                    yield cell, _charged(outcome, seconds)
+        late = [cell for cell in cells if cell.number in busy]
+        with closing(in_process(execute, root, say)(late)) as running:
             for cell, outcome in running:
-                own = outcome.seconds or 0.0
-                yield cell, outcome._replace(seconds=own + ahead[cell.number].seconds)
+                yield cell, _charged(outcome, busy[cell.number])
 
     return run
+
+
+def _charged(outcome: Outcome, seconds: float) -> Outcome:
+    return outcome._replace(seconds=(outcome.seconds or 0.0) + seconds)
 
 
 class Plan(NamedTuple):

@@ -2,8 +2,8 @@
 
 Alike means: of the same kind, and different in the keys that are swept only. A run says when its
 session began (environment.json) and when it finished (manifest.json); one that took several
-sessions does not say how long the earlier ones were, and is left out, as is one whose model was
-trained in a stack with others. What a run trained before it began (its parents) is not in it.
+sessions does not say how long the earlier ones were, and is left out. One whose model was trained
+in a stack with others took its share. What a run trained before it began, its parents, is not in.
 """
 
 import json
@@ -58,16 +58,15 @@ def _without(doc: Any, keys: list[list[str]]) -> str:
 
 
 def _seconds(path: Path) -> float | None:
-    """What the run took, to the second; None where it took several sessions, was trained together
-    with others, or does not say."""
+    """What the run took; None where it took several sessions or does not say."""
     try:
         environment = json.loads((path / "environment.json").read_text("utf-8"))
         manifest = json.loads((path / "manifest.json").read_text("utf-8"))
-        if environment["earlier"] or "together" in manifest["extra"]:
+        if environment["earlier"]:
             return None
         begun, ended = (
             datetime.fromisoformat(t) for t in (environment["time"], manifest["finished"])
         )
-        return (ended - begun).total_seconds()
+        return (ended - begun).total_seconds() / manifest["extra"].get("together", 1)
     except (OSError, ValueError, KeyError, TypeError):
         return None
