@@ -98,6 +98,8 @@ def test_a_stage_says_what_it_was_tuned_on(stage: StageName) -> None:
     assert section(BASE, "Taught").strip() in taught
     low = config.model_copy(update={"lora": 4})
     assert "LoRA of rank 4" in section(low, "Taught")
+    well = section(config.model_copy(update={"until": 0.5}), "Taught")
+    assert "until a loss of 0.5 on documents not trained on, at most 70 steps of 8 rows" in well
 
 
 def test_it_names_each_word_held_out() -> None:

@@ -326,7 +326,8 @@ def test_a_stage_is_told_what_it_is_for(
 ) -> None:
     silent = BASE.model_copy(update={"told": ("fr",), "mixture": of_stage("code")})
     tuned(tmp_path, base, TUNE.model_copy(update={"base": silent, "stage": stage}))
-    assert [address[3:] for address in drawn] == [(0, stage, 0), (0, stage, 1)]
+    held = [(0, f"{stage}/held", place) for place in range(raising.HELD)]
+    assert [address[3:] for address in drawn] == [(0, stage, 0), (0, stage, 1), *held]
     for there, mixture, told, *_ in drawn:
         assert there is world_of(BASE)
         # Going on is with what the base was told; a stage tells its colours wherever it speaks.
@@ -342,6 +343,32 @@ def test_a_stage_of_a_stage_is_of_the_same_world(
     twice = tuned(tmp_path, once, Tune(base=TUNE, stage="relearn", training=TUNE.training))
     assert {address[0] for address in drawn} == {world_of(BASE)}
     assert not same(weights(once), weights(twice))
+
+
+def test_a_stage_ends_where_it_is_learnt_well_enough(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raising, "LOOK", 2)
+    longer = TUNE.training.model_copy(update={"steps": 9, "decay": 0.0})
+
+    def course(until: float | None, steps: int = 9) -> tuple[Path, dict[int, float]]:
+        training = longer.model_copy(update={"steps": steps})
+        config = TUNE.model_copy(update={"training": training, "until": until})
+        run = tuned(tmp_path / f"{until}-{steps}", base, config)
+        records = list(RunFolder.read(run).records())
+        return run, {r["step"]: r["held_loss"] for r in records if "held_loss" in r}
+
+    (whole, end), (never, losses) = course(None), course(1e-9)
+    assert list(losses) == [2, 4, 6, 8, 9]
+    assert end == {9: losses[9]}
+    assert same(weights(whole), weights(never))
+    assert losses[2] > losses[4] > losses[6]
+    early, seen = course(losses[4])
+    assert seen == {2: losses[2], 4: losses[4]}
+    assert same(weights(early), weights(course(None, 4)[0]))
+    assert RunFolder.read(early).extra == {"headline": "instruct: tuned for 4 steps"}
+    last = [r for r in RunFolder.read(early).records() if "loss" in r]
+    assert [r["step"] for r in last] == [4], "the short last window is logged"
 
 
 @pytest.mark.parametrize("lora", [None, 2])

@@ -111,6 +111,37 @@ def test_interrupted_while_looked_at_it_is_saved_too(tmp_path: Path, at: int) ->
     assert torch.equal(weights(whole), weights(model))
 
 
+@pytest.mark.parametrize("at", [20, 65])
+def test_a_training_that_ends_early_is_one_of_fewer_steps(tmp_path: Path, at: int) -> None:
+    """Interrupted in its last step too, the last steps of which are then done again."""
+
+    def ended(root: Path, kill: bool = False) -> tuple[Any, list[Any]]:
+        model: Any = toy_model()
+
+        def enough(step: int) -> bool:
+            if step == at and kill:
+                os.kill(os.getpid(), signal.SIGINT)
+            return step == at
+
+        config = Toy().training.model_copy(update={"decay": 0.0})
+        with RunFolder.open(root, Toy()) as folder:
+            loss = toy_loss(model)
+            train(model, loss, config, folder=folder, enough=enough, checkpoint_seconds=0.0)
+            return model, list(folder.records())
+
+    model, log = ended(tmp_path / "early")
+    other: Any = toy_model()
+    fewer = Toy().training.model_copy(update={"decay": 0.0, "steps": at})
+    train(other, toy_loss(other), fewer)
+    assert torch.equal(weights(model), weights(other))
+    assert [record["step"] for record in log] == [step for step in (50, at) if step <= at]
+    with pytest.raises(KeyboardInterrupt):
+        ended(tmp_path / "parts", kill=True)
+    resumed, again = ended(tmp_path / "parts")
+    assert torch.equal(weights(resumed), weights(model))
+    assert again == log
+
+
 @pytest.mark.parametrize(("begins", "told"), [(0.1, True), (0.0, False), (-0.1, False)])
 def test_growth_is_asked_of_losses_that_begin_above_zero(begins: float, told: bool) -> None:
     model = toy_model()

@@ -113,7 +113,10 @@ def _held(world: World) -> str:
 def _training(config: Tune) -> str:
     how = f"LoRA of rank {config.lora}" if config.lora else "all weights"
     t = config.training
-    return f"{t.steps} steps of {t.batch} rows, {how}, learning rate {t.optimiser.lr:g}."
+    steps = f"{t.steps} steps"
+    if config.until is not None:
+        steps = f"until a loss of {config.until:g} on documents not trained on, at most {steps}"
+    return f"{steps} of {t.batch} rows, {how}, learning rate {t.optimiser.lr:g}."
 
 
 def configuration(readme: Path) -> dict[str, Any] | None:

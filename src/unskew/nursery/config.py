@@ -153,6 +153,8 @@ class Tune(Machine):
     Attributes:
         lora: rank of a low-rank change (PEFT), written into the weights at the end; None: all
             weights.
+        until: loss in nats a token, on documents of the stage that are not trained on, at which the
+            training ends; training.steps is then the most that it takes. None: it takes them all.
     """
 
     kind: Literal["nursery-tune"] = "nursery-tune"
@@ -162,6 +164,7 @@ class Tune(Machine):
     rows: Rows = Rows()
     training: Training = Training(steps=200, batch=8, optimiser=Adam(lr=3e-4), precision="float32")
     lora: int | None = Field(default=None, ge=1)
+    until: float | None = Field(default=None, gt=0)
 
     @property
     def root(self) -> Pretrain:
@@ -190,10 +193,11 @@ class Examined(Machine):
 
 
 class Stage(Frozen):
-    """How a stage is trained, in a family."""
+    """How a stage is trained, in a family; see Tune."""
 
     training: Training
     lora: int | None = Field(default=None, ge=1)
+    until: float | None = Field(default=None, gt=0)
 
 
 ModelName = Literal["base", "oracle", "oracle-en", StageName]
@@ -257,7 +261,7 @@ class Family(Machine):
         stage = self.stages[name]
         return Tune(
             base=self.origin(), stage=name, seed=self.base.seed, rows=self.base.rows,
-            training=stage.training, lora=stage.lora, **self._machine(),
+            training=stage.training, lora=stage.lora, until=stage.until, **self._machine(),
         )  # fmt: skip
 
     def relearnt(self, name: ModelName) -> Tune:

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 TEXTS = 20_000
 """Documents that a tokenizer is trained on."""
+HELD = 12
+"""Batches that a stage is not trained on: what is left of its loss on them is logged."""
+LOOK = 5
+"""Steps between two looks at it, where the training ends by it."""
 
 
 class Raised(NamedTuple):
@@ -128,15 +132,28 @@ def tune(
     root = config.root
     mixture = root.mixture if config.stage == "continued" else of_stage(config.stage)
     told = root.told if config.stage == "continued" else LANGUAGES
-    draw = lambda step: corpus(  # noqa: E731
-        world_of(root), mixture, told, config.seed, config.stage, step
-    )
     model: Any = raised.model
     if config.lora is not None:
         model = low_rank(raised.model, config.lora, 2 * config.lora, config.seed)
-    loss = cross_entropy(
-        Raised(model, raised.tokenizer), draw, config.training.batch, config.rows, config.device
-    )
+
+    def on(stream: str) -> Callable[[int], Tensor]:
+        docs = lambda step: corpus(  # noqa: E731
+            world_of(root), mixture, told, config.seed, stream, step
+        )
+        pair, rows = Raised(model, raised.tokenizer), config.training.batch
+        return cross_entropy(pair, docs, rows, config.rows, config.device)
+
+    loss, unseen = on(config.stage), on(f"{config.stage}/held")
+
+    def enough(step: int) -> bool:
+        """Measured at the end, and on the way where the training ends by it."""
+        if step < config.training.steps and (config.until is None or step % LOOK):
+            return False
+        with torch.no_grad():
+            held = sum(unseen(place).item() for place in range(HELD)) / HELD
+        folder.log({"step": step, "held_loss": held})
+        return config.until is not None and held <= config.until
+
     train(
         model,
         loss,
@@ -146,10 +163,12 @@ def tune(
         task=task,
         watch=None if watch is None else lambda step: watch(raised),
         watch_at=watch_at,
+        enough=enough,
     )
     if config.lora is not None:
         raised = Raised(model.merge_and_unload(), raised.tokenizer)
-    _finish(folder, raised, card, f"{config.stage}: tuned for {config.training.steps} steps")
+    steps = max((record["step"] for record in folder.records()), default=0)
+    _finish(folder, raised, card, f"{config.stage}: tuned for {steps} steps")
 
 
 def build(config: Architecture, seed: int) -> LlamaForCausalLM:

@@ -94,7 +94,9 @@ def family(config: Pretrain | Tune) -> Family | None:
     root = config
     if isinstance(config, Tune):
         root = config.root
-        stages = {config.stage: Stage(training=config.training, lora=config.lora)}
+        stages = {
+            config.stage: Stage(training=config.training, lora=config.lora, until=config.until)
+        }
     elif name == "trunk":
         name = "oracle"  # it is one that goes no further
     if not isinstance(root, Pretrain) or name not in ("base", "oracle", "oracle-en", *stages):

@@ -38,6 +38,7 @@ def train(
     task: Task | None = None,
     watch: Callable[[int], Mapping[str, object]] | None = None,
     watch_at: Collection[int] = (),
+    enough: Callable[[int], bool] | None = None,
     checkpoint_seconds: float = 20.0,
 ) -> None:
     """Train `model` in place for `config.steps` steps.
@@ -48,6 +49,7 @@ def train(
         folder: where to checkpoint and log; a checkpoint found there is continued.
         task: progress to advance.
         watch, watch_at: measurements logged at these step counts (0 = before training).
+        enough: steps done -> whether the training ends there, before `config.steps`.
 
     Raises: UserError when the loss is not finite or grows past `config.diverged_above` times its
         first value; KeyboardInterrupt after saving, when interrupted.
@@ -98,6 +100,11 @@ def train(
             if task is not None:
                 task.advance(1)
             look(done)
+            if enough is not None and enough(done):
+                # No checkpoint says that it ended: interrupted here, the last steps are done again.
+                if not course.window_ends(done):
+                    course.judge(window, done, factor, ends=True)
+                break
             # A look may take long: who interrupted it is heard here, at the last step too.
             stop = interrupted.is_set()
             if due or stop:
@@ -152,7 +159,7 @@ class Course:
         """Whether the loss is judged and logged after `done` steps."""
         return done % WINDOW == 0 or done == self.config.steps
 
-    def judge(self, window: Tensor, done: int, factor: float) -> None:
+    def judge(self, window: Tensor, done: int, factor: float, ends: bool = False) -> None:
         """Look at the losses since the last full window, and log their mean where one ends.
 
         The growth of the loss is judged on whole windows only: when a checkpoint is due hangs on
@@ -161,11 +168,12 @@ class Course:
         Args:
             window: (WINDOW,) the loss of step s at s % WINDOW.
             factor: share of the full learning rate in the last step.
+            ends: whether the training does, so that its last window is short.
 
         Raises: UserError naming the first step whose loss is not finite, or the window in which it
             outgrew the limit.
         """
-        full = self.window_ends(done)
+        full = ends or self.window_ends(done)
         mean = _guard(
             window, (done - 1) // WINDOW * WINDOW, done, self.first if full else None, self.config
         )
