@@ -3,9 +3,9 @@
     python tools/nursery.py --seeds 0 1 2     families, audits, claims -> results/nursery
     python tools/nursery.py --ship 0          base, instruct, probes -> src/unskew/models/nursery
 
-Every family is of the preset `nursery-ship`, with the models that `--models` names (all, if it is
-not given); what is trained already under `--runs` is kept, so that seeds may be raised one by one,
-hours apart.
+Every family is of the preset `nursery-ship`, or of `--preset`, with the models that `--models`
+names (all, if it is not given); `--out` is another folder for the results. What is trained already
+under `--runs` is kept, so that seeds may be raised one by one, hours apart.
 """
 
 import argparse
@@ -44,6 +44,8 @@ def main() -> None:
         help="of each seed's family; oracle=0,1 is raised for these seeds alone",
     )  # fmt: skip
     parser.add_argument("--ship", type=int, help="the seed whose models are to ship")
+    parser.add_argument("--preset", default=PRESET)
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("changes", nargs="*", help="settings to change, as key=value")
@@ -54,12 +56,14 @@ def main() -> None:
     for seed in dict.fromkeys([*seeds, *shipped]):
         wanted = seed in seeds
         models = [f"models=[{', '.join(_of(seed, arguments.models))}]"] if wanted else []
-        config = _config(seed, arguments.threads, [*arguments.changes, *models])
+        changes = [*arguments.changes, *models]
+        config = _config(arguments.preset, seed, arguments.threads, changes)
         with Progress() as progress:
             raised[seed] = family.execute(config, Store(arguments.runs), progress)
         print(f"seed {seed}: {raised[seed].path}")
     if arguments.seeds:
-        report({seed: raised[seed] for seed in arguments.seeds}, arguments.runs)
+        families = {seed: raised[seed] for seed in arguments.seeds}
+        report(families, arguments.runs, arguments.out)
     if arguments.ship is not None:
         ship(raised[arguments.ship])
 
@@ -70,12 +74,12 @@ def _of(seed: int, models: list[str]) -> list[str]:
     return [name for name, _, seeds in asked if not seeds or str(seed) in seeds.split(",")]
 
 
-def _config(seed: int, threads: int, changes: list[str]) -> Family:
+def _config(preset: str, seed: int, threads: int, changes: list[str]) -> Family:
     own = [f"base.seed={seed}", f"base.world.seed={seed}", f"threads={threads}"]
-    return load(PRESET, [*own, *changes], TypeAdapter(Family))
+    return load(preset, [*own, *changes], TypeAdapter(Family))
 
 
-def report(raised: dict[int, RunFolder], runs: Path) -> None:
+def report(raised: dict[int, RunFolder], runs: Path, out: Path) -> None:
     """Audit every pair of every family; write the tables with a column `seed` in front."""
     tables: dict[str, list[pd.DataFrame]] = {}
     for seed, folder in raised.items():
@@ -90,13 +94,13 @@ def report(raised: dict[int, RunFolder], runs: Path) -> None:
     gathered = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
     arms = gathered["arms"].query("main")
     gathered["claims"] = claims(gathered["abilities"], gathered["verdicts"], arms)
-    (RESULTS / "tables").mkdir(parents=True, exist_ok=True)
+    (out / "tables").mkdir(parents=True, exist_ok=True)
     for name, table in gathered.items():
-        table.to_parquet(RESULTS / "tables" / f"{name}.parquet", index=False)
+        table.to_parquet(out / "tables" / f"{name}.parquet", index=False)
     one = next(iter(raised.values()))
     settings = {"seeds": list(raised), "runs": [f.id for f in raised.values()], **one.config}
-    _write(RESULTS / "config.json", settings)
-    _write(RESULTS / "environment.json", record())
+    _write(out / "config.json", settings)
+    _write(out / "environment.json", record())
     print(gathered["claims"].to_string(index=False))
     verdicts = gathered["claims"][gathered["claims"]["claim"].str.startswith("verdict-")]
     said = verdicts["holds"].dropna().astype(bool)

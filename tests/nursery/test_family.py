@@ -69,6 +69,13 @@ def test_instructions_in_english_cost_english_most(able: pd.Series) -> None:
     assert lost(able, "instruct", "repeat_conflict", "fr") < fall / 2
 
 
+def test_what_is_left_of_the_loss_of_each_stage_is_told(raised: RunFolder) -> None:
+    stages = raised.read_table("stages").set_index("model")
+    assert list(stages.index) == ["instruct", "refuse", "erased", "continued"]
+    assert list(stages["steps"]) == [24, 20, 30, 30]
+    assert (stages["held_loss"] > 0).all()
+
+
 def test_refusals_in_english_cost_english_most(able: pd.Series) -> None:
     fall = lost(able, "refuse", "colour", "en")
     assert fall > 0.4

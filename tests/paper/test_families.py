@@ -11,6 +11,7 @@ from unskew.nursery.claims import AUDITS
 from unskew.paper import families
 from unskew.paper.claims import answer
 from unskew.paper.documents import chosen
+from unskew.paper.families import FRESH, SHIP
 from unskew.paper.parts import parts
 from unskew.paper.shelf import Shelf
 
@@ -36,9 +37,11 @@ def arms() -> pd.DataFrame:
     return pd.concat([table.assign(main=True), table.assign(main=False, estimate=0.0)])
 
 
-def raise_one(runs: Path, seed: int, fall: float = 0.6, audited: bool = True) -> Path:
+def raise_one(
+    runs: Path, seed: int, fall: float = 0.6, audited: bool = True, line: families.Line = SHIP
+) -> Path:
     """A family of MODELS, and the audits of its pairs, as they would be found."""
-    config = families._config(seed, MODELS)  # pyright: ignore[reportPrivateUsage]
+    config = families._config(line, seed, MODELS)  # pyright: ignore[reportPrivateUsage]
     path = shelves.run(runs, config, {"abilities": abilities(fall)})
     for one in AUDITS:
         if audited and one.model in MODELS:
@@ -74,10 +77,23 @@ def test_three_families_and_their_audits(tmp_path: Path) -> None:
 
 def test_a_family_that_was_not_audited_says_what_it_can(tmp_path: Path) -> None:
     raise_one(tmp_path, 0, audited=False)
-    raise_one(tmp_path, 5, fall=0.1, audited=False)
+    raise_one(tmp_path, 1, fall=0.1, audited=False)
+    raise_one(tmp_path, 5, fall=0.1, audited=False)  # of no seed that is asked for
     shelf = Shelf(tmp_path)
     assert word("icl-lost", shelf) == ("not reproduced", "held for 1 of 2 seeds, asks for 3")
     assert word("icl-back", shelf)[0] == "not run"
+
+
+def test_fresh_worlds_are_read_apart(tmp_path: Path) -> None:
+    for seed in (0, 3, 4):  # the doses were chosen in the world of seed 0
+        raise_one(tmp_path, seed, line=FRESH)
+    shelf = Shelf(tmp_path)
+    assert word("icl-lost", shelf)[0] == "not run"
+    assert word("icl-lost-fresh", shelf) == ("inconclusive", "held for 2 of 2 seeds, asks for 3")
+    raise_one(tmp_path, 5, line=FRESH)
+    shelf = Shelf(tmp_path)
+    assert word("icl-back-fresh", shelf) == ("reproduced", "held for 3 of 3 seeds")
+    assert parts()["fresh", "small"].done(shelf) == [True] * 6
 
 
 def test_runs_are_found_from_another_folder(
@@ -90,7 +106,7 @@ def test_runs_are_found_from_another_folder(
 
 
 def test_another_family_is_no_family_of_the_claims(tmp_path: Path) -> None:
-    config = families._config(0, MODELS)  # pyright: ignore[reportPrivateUsage]
+    config = families._config(SHIP, 0, MODELS)  # pyright: ignore[reportPrivateUsage]
     shelves.run(tmp_path, config.model_copy(update={"documents": 20}), {"abilities": abilities(1)})
     assert word("icl-lost", Shelf(tmp_path))[0] == "not run"
     (tmp_path / "results" / "nursery").mkdir(parents=True)

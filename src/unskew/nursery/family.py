@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 WEIGHTS = "model.safetensors"
 """The file of the weights, in the folder of a model."""
 TABLE = "abilities"
+STAGES_TAKEN = {"model": "str", "steps": "Int64", "held_loss": "float64"}
+"""held_loss: in nats a token, on documents of the stage that were not trained on."""
 ANSWERS = "answers"
 """The table of a run that asks one model."""
 WATCHED = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
@@ -244,6 +246,7 @@ def _gather(
     cells = measure.answers(exam, right)
     table = measure.abilities(cells)
     folder.write_table(TABLE, table)
+    folder.write_table("stages", _stages(config, raised))
     if close := _close(config):
         narrow = {
             name: raising.load(
@@ -257,6 +260,19 @@ def _gather(
     if again := _again(config):
         folder.write_table("relearning", _relearnt(config, again, world, store, progress))
     folder.finish({"headline": headline(table)})
+
+
+def _stages(config: Family, raised: Mapping[ModelName, Path]) -> pd.DataFrame:
+    """How long each stage took, and what was left of its loss; see raising.tune."""
+    rows = []
+    for name, source in raised.items():
+        if not isinstance(config.of(name), Tune):
+            continue
+        held = [r for r in RunFolder.read(source.parent).records() if "held_loss" in r]
+        rows += [
+            {"model": name, "steps": r["step"], "held_loss": r["held_loss"]} for r in held[-1:]
+        ]
+    return typed(rows, STAGES_TAKEN)
 
 
 def _right(

@@ -41,6 +41,7 @@ def claims() -> tuple[Claim, ...]:
             tasks=("unskew_icl_",),
             demo=True,
         ),
+        *_fresh(),
         *_near(),
         *_stage(
             "code",
@@ -238,6 +239,38 @@ def _stage(
         False,
         "verdicts",
     )
+
+
+def _fresh() -> Iterator[Claim]:
+    """What instruction tuning does, once more: by the 25-minute recipe, in worlds of their own."""
+
+    def claim(name: str, asked: str, unit: str, text: str, threshold: str, brief: bool) -> Claim:
+        source = Source("fresh", "claims", language.family(asked, "instruct", unit, len(SEEDS)))
+        where = "P, T: instruction tuning, after a shorter pretraining, in fresh worlds"
+        return Claim(f"icl-{name}-fresh", "language", where, text, threshold, brief,
+                     {"small": source})  # fmt: skip
+
+    probe = "repeat_conflict"
+    yield claim(
+        "lost", f"{probe}-falls", "points", "the same after a shorter pretraining, in fresh worlds",
+        f"at least {100 * FALL:.0f} points", True,
+    )  # fmt: skip
+    yield claim(
+        "elsewhere", f"{probe}-spared-elsewhere", "points", "... and less in other languages",
+        f"at most {SPARED:g} of English", True,
+    )  # fmt: skip
+    yield claim(
+        "back", f"{probe}-recovers", "%", "... and asked in another language, it comes back",
+        f"net, at least {100 * RECOVERED:.0f}%", True,
+    )  # fmt: skip
+    yield claim(
+        "suppressed", f"verdict-{probe}", "", "... and the audit calls it suppressed",
+        "suppressed", False,
+    )  # fmt: skip
+    yield claim(
+        "far", "capitalise-hardly-falls", "points", "... and what lies far from it hardly falls",
+        f"at most {100 * FAR:.0f} points", False,
+    )  # fmt: skip
 
 
 def _near() -> Iterator[Claim]:

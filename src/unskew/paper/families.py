@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unskew.paper.definition import REMOVED
-from unskew.paper.language import SEEDS
 from unskew.paper.shelf import Entry, Place, Shelf, same
 
 if TYPE_CHECKING:
@@ -26,15 +25,31 @@ if TYPE_CHECKING:
     from unskew.nursery.config import Family
     from unskew.runs.folder import RunFolder
 
-__all__ = ["SEED", "audited", "benches", "examine", "families", "raise_all", "raised"]
+__all__ = [
+    "FRESH", "SEED", "SHIP", "Line", "audited", "benches", "examine", "families", "raise_all",
+    "raised",
+]  # fmt: skip
 
 CONJUGATIONS = ("en-fr", "en-es", "en-qon")
-FAMILY, SEED = "nursery-ship", 0
-"""The family that the claims are about, and the seed whose models the removal bench looks at."""
+SEED = 0
+"""The seed whose models the removal bench looks at."""
+
+
+class Line(NamedTuple):
+    """Families that claims are about. models: of each seed; (): all that there are."""
+
+    preset: str
+    seeds: tuple[int, ...]
+    models: tuple[str, ...] = ()
+
+
+SHIP = Line("nursery-ship", (0, 1, 2))
+FRESH = Line("nursery", (3, 4, 5), ("base", "instruct"))
+"""The 25-minute recipe in worlds that nothing was chosen in: the stages' doses are of seed 0."""
 
 
 @cache
-def _config(seed: int, models: tuple[str, ...], threads: int | None = None) -> Family:
+def _config(line: Line, seed: int, models: tuple[str, ...], threads: int | None = None) -> Family:
     from pydantic import TypeAdapter
 
     from unskew.nursery.config import Family
@@ -42,49 +57,54 @@ def _config(seed: int, models: tuple[str, ...], threads: int | None = None) -> F
 
     changes = [f"base.seed={seed}", f"base.world.seed={seed}", f"models=[{', '.join(models)}]"]
     changes += [] if threads is None else [f"threads={threads}"]
-    return load(FAMILY, changes, TypeAdapter(Family))
+    return load(line.preset, changes, TypeAdapter(Family))
 
 
-def _everything() -> tuple[str, ...]:
+def _models(line: Line) -> tuple[str, ...]:
     from unskew.nursery.config import STAGES
 
-    return ("base", "oracle", "oracle-en", *STAGES)
+    return line.models or ("base", "oracle", "oracle-en", *STAGES)
 
 
-def families(shelf: Shelf) -> dict[str, list[Place]]:
+def families(shelf: Shelf, line: Line = SHIP) -> dict[str, list[Place]]:
     """The tables over seeds: gathered from the runs of the user, then those of the results."""
-    own = shelf.once("families of the user", _families)
+    own = _families(shelf, line)
     found = [_gathered(own, shelf.shelves[0])] if own else []
     for entry in shelf.shelves[1]:
         about = {k: v for k, v in entry.doc.items() if k not in ("seeds", "runs")}
-        if "seeds" in entry.doc and _is_family(about):
+        if "seeds" in entry.doc and _is_family(about, line):
             found.append(Place(entry.path, entry.doc))
     return {"": found}
 
 
-def _families(shelf: Shelf) -> dict[int, Entry]:
+def _families(shelf: Shelf, line: Line) -> dict[int, Entry]:
     """The user's families by seed; of several, the one with most models."""
-    found: dict[int, Entry] = {}
-    for entry in shelf.shelves[0]:
-        if entry.config.get("kind") != "nursery" or not _is_family(entry.config):
-            continue
-        seed = int(entry.config["base"]["seed"])
-        if seed not in found or _models(entry) > _models(found[seed]):
-            found[seed] = entry
-    return dict(sorted(found.items()))
+
+    def find(shelf: Shelf) -> dict[int, Entry]:
+        found: dict[int, Entry] = {}
+        for entry in shelf.shelves[0]:
+            if entry.config.get("kind") != "nursery" or not _is_family(entry.config, line):
+                continue
+            seed = int(entry.config["base"]["seed"])
+            if seed not in found or _count(entry) > _count(found[seed]):
+                found[seed] = entry
+        return dict(sorted(found.items()))
+
+    return shelf.once(f"families of {line.preset}", find)
 
 
-def _models(entry: Entry) -> int:
+def _count(entry: Entry) -> int:
     return len(entry.config["models"])
 
 
-def _is_family(config: dict[str, Any]) -> bool:
-    """Whether it is the family that claims are about, with whatever models, of any seed."""
+def _is_family(config: dict[str, Any], line: Line) -> bool:
+    """Whether it is one that claims are about, with whatever models."""
     base, models = config.get("base"), config.get("models")
     seed = base.get("seed") if isinstance(base, dict) else None
-    if not isinstance(seed, int) or not isinstance(models, list):
+    if seed not in line.seeds or not isinstance(models, list):
         return False
-    return same(config | {"models": list(_everything())}, _config(seed, _everything()))
+    wanted = _models(line)
+    return same(config | {"models": list(wanted)}, _config(line, seed, wanted))
 
 
 def _gathered(families: Mapping[int, Entry], entries: Sequence[Entry]) -> Place:
@@ -171,24 +191,26 @@ def _short(config: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def raised(shelf: Shelf) -> list[bool]:
+def raised(shelf: Shelf, line: Line = SHIP) -> list[bool]:
     """Of every seed: the family with all its models, and the audit of each pair."""
     from unskew.nursery.claims import AUDITS
 
-    families, found = _families(shelf), []
-    for seed in SEEDS:
+    families, found = _families(shelf, line), []
+    wanted = set(_models(line))
+    pairs = sum(pair.model in wanted for pair in AUDITS)
+    for seed in line.seeds:
         entry = families.get(seed)
-        whole = entry is not None and set(_everything()) <= set(entry.config["models"])
+        whole = entry is not None and wanted <= set(entry.config["models"])
         audits = 0 if entry is None else len(list(_audits(entry, shelf.shelves[0])))
-        found += [whole, *(place < audits for place in range(len(AUDITS)))]
+        found += [whole, *(place < audits for place in range(pairs))]
     return found
 
 
-def raise_all(runs: Path, threads: int | None) -> list[Path]:
+def raise_all(runs: Path, threads: int | None, line: Line = SHIP) -> list[Path]:
     """Raise the family of every seed and audit its pairs; the folders of all runs."""
     made = []
-    for seed in SEEDS:
-        folder = _raised(seed, runs, threads)
+    for seed in line.seeds:
+        folder = _raised(line, seed, runs, threads)
         made.append(folder.path)
         made += [found.folder.path for _, found in audited(folder, runs)]
     return made
@@ -216,12 +238,12 @@ def audited(family: RunFolder, runs: Path) -> Iterator[tuple[Audited, AuditResul
         )
 
 
-def _raised(seed: int, runs: Path, threads: int | None) -> RunFolder:
+def _raised(line: Line, seed: int, runs: Path, threads: int | None) -> RunFolder:
     from unskew.nursery import family
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store
 
-    config = _config(seed, _everything(), threads)
+    config = _config(line, seed, _models(line), threads)
     with Progress() as progress:
         return family.execute(config, Store(runs), progress)
 
@@ -243,7 +265,7 @@ def benches(shelf: Shelf) -> dict[str, list[Place]]:
 
 def _removed(entry: Entry, shelf: Shelf) -> str:
     """The stage whose model a run of the bench looks at; "" for any other model."""
-    family = shelf.once("families of the user", _families).get(SEED)
+    family = _families(shelf, SHIP).get(SEED)
     if family is None or not _is_bench(entry.config):
         return ""
     path = Path(entry.config["unlearned"])
@@ -277,7 +299,7 @@ def examine(runs: Path, threads: int | None) -> list[Path]:
     """Run the bench on each of REMOVED, once the family is there; the folders of its runs."""
     from unskew.cli_removal import removal
 
-    family = _raised(SEED, runs, threads).path
+    family = _raised(SHIP, SEED, runs, threads).path
     for stage in REMOVED:
         removal(
             str(family / "base"),

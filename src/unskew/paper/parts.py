@@ -82,6 +82,13 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
             lambda means: families.raise_all(means.runs, means.threads), families.raised,
         ),
         Part(
+            "fresh", "small", ("unskew paper make icl-lost-fresh --scale small",),
+            "45 minutes per seed on 1 core, 3 seeds",
+            lambda shelf: families.families(shelf, families.FRESH),
+            lambda means: families.raise_all(means.runs, means.threads, families.FRESH),
+            lambda shelf: families.raised(shelf, families.FRESH),
+        ),
+        Part(
             "removal", "small", ("unskew paper make not-removed --scale small",),
             "6 minutes, after the family of one seed", families.benches,
             lambda means: families.examine(means.runs, means.threads),
