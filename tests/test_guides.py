@@ -37,6 +37,42 @@ def test_what_breaks_the_taught_models_in_the_grid_of_the_claims_is_its_table(su
     assert f"the lower bound is {plain['low']:.1%}," in PURPLE
 
 
+def test_what_defeats_the_model_taught_by_sft_is_its_table():
+    cells = table("purple-small/sft", "cells").set_index(["attack", "defence"])
+
+    def percent(attack: str, defence: str, *columns: str) -> list[str]:
+        row = cells.loc[(attack, defence)]
+        return [f"{100 * row[name]:.0f}".replace("-", "−") for name in columns]
+
+    said = PURPLE
+    base = table("purple-small/base", "cells").set_index(["attack", "defence"])
+    assert f"The base says it to {1 - base.loc[('none', 'none'), 'dsr']:.0%} of the" in said
+    assert cells.loc[("none", "none"), "dsr"] > 0.98
+    dpo = table("purple-small/dpo", "cells").set_index(["attack", "defence"])["dsr"]
+    alone = dpo[dpo.index.get_level_values("defence") == "none"]
+    for attack in [name for name, _ in alone.index if name.startswith("translated")]:
+        assert cells.loc[(attack, "none"), "dsr"] < alone[attack, "none"]
+    left = percent("suffix", "none", "dsr", "low", "high")
+    assert "leaves {}% ({} to {}) of them defended".format(*left) in said
+    assert f"a suffix breaks {100 - int(left[0])}%; perplexity" in prose("README.md")
+    lost = ("taken", "taken_low", "taken_high")
+    past = [percent("adaptive", name, *lost) for name in ("synonyms", "refusals")]
+    told = "{} points ({} to {}) past synonyms and {} ({} to {}) past refusals".format(
+        *past[0], *past[1]
+    )
+    assert told in said
+    others = (*percent("suffix", "refusals", "dsr"), *percent("adaptive", "refusals", "dsr"))
+    assert "({}% defended, not {}%)".format(*others) in said
+    assert "smoothing {} points ({} to {})".format(*percent("repeated", "smoothing", *lost)) in said
+    for defence in ("perplexity", "windowed perplexity", "repetition"):
+        assert cells.loc[("adaptive", defence), "taken"] <= 0
+    costs = cells.xs("none", level="attack")["lost"]
+    assert f"Repetition costs {100 * costs['repetition']:.1f} points of utility" in said
+    assert f"smoothing {100 * costs['smoothing']:.1f}. The filters cost" in said
+    few, more = sorted(costs[name] for name in ("perplexity", "windowed perplexity"))
+    assert f"The filters cost {100 * few:.0f} to {100 * more:.0f}:" in said
+
+
 def test_what_a_suffix_for_one_question_breaks_is_its_table():
     cells = table("purple-each", "cells").query("attack != 'none'").set_index("defence")
     assert (cells["n"] == 100).all()

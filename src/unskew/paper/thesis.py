@@ -26,13 +26,17 @@ def thesis() -> Iterator[Claim]:
         return Claim(id, "thesis", documents, text, threshold, brief, sources)
 
     def defeated(id: str, text: str, *defences: str) -> Iterator[Claim]:
-        """By one suffix for all questions, and by one for each."""
+        """By one suffix for all questions, and by one for each; and of a model taught by SFT, where
+        suffixes break what is not defended."""
         where, taken = "T: the best input defences", f"at least {100 * TAKEN:.0f} points taken"
         yield grid(id, "adaptive-takes", where, text, taken, defences=defences)
-        text += ", with a suffix for each question"
         yield grid(
-            f"{id}-each", "adaptive-takes", where, text, taken,
-            defences=defences, at=("small",), part="each",
+            f"{id}-each", "adaptive-takes", where, f"{text}, with a suffix for each question",
+            taken, defences=defences, at=("small",), part="each",
+        )  # fmt: skip
+        yield grid(
+            f"{id}-sft", "adaptive-takes", where, f"{text}, of a model taught by SFT", taken,
+            enforcement="sft", defences=defences, at=("small",),
         )  # fmt: skip
 
     tuned = "T: the best fine-tuning"
