@@ -167,43 +167,48 @@ def spared(base: dict[str, float], tuned: dict[str, float]) -> int:
     return sum(fell[language] <= 0.5 * fell["en"] for language in ("fr", "es", "qon"))
 
 
-def test_what_a_fresh_world_showed_is_its_tables():
+def test_what_fresh_worlds_showed_is_their_tables():
     guide = prose("docs/NURSERY.md")
-    others = ["fr", "es", "qon"]
+    of = {dose: table(f"nursery-fresh{dose}", "claims") for dose in ("", "/lora", "/until")}
+    said = {
+        (dose, row["claim"], row["seed"]): row
+        for dose, rows in of.items()
+        for row in rows[rows["model"] == "instruct"].to_dict("records")
+    }
 
-    def able(run: str, probe: str) -> list[dict[str, float]]:
-        rows = table(f"nursery-dose/{run}/family", "abilities")
-        return models(rows[rows["probe"] == probe])
+    def points(dose: str, claim: str, seed: int) -> str:
+        return f"{100 * said[dose, claim, seed]['figure']:.0f}"
 
-    def shares(values: dict[str, float]) -> list[str]:
-        return [f"{100 * values[language]:.0f}" for language in others]
-
-    base, tuned = able("fresh-lora", "repeat_conflict")
-    assert f"falls from {base['en']:.0%} to {tuned['en']:.0%}; French" in guide
-    fell = {language: base[language] - tuned[language] for language in base}
-    assert "lose {}, {} and {} points of it".format(*shares(fell)) in guide
-    assert fell["en"] >= 0.4
-    arms = table("nursery-dose/fresh-lora/audit", "arms").query("main")
-    at = arms.set_index(["arm", "conjugation"])["estimate"]
-    plain = at["base", "identity"] - at["tuned", "identity"]
-    back = {
-        language: (
-            at["tuned", f"en-{language}"] - at["tuned", "identity"]
-            - at["base", f"en-{language}"] + at["base", "identity"]
-        ) / plain
-        for language in others
-    }  # fmt: skip
-    assert "{}%, {}% and {}% of the loss comes back, net".format(*shares(back)) in guide
-    able_to, left = (of["en"] for of in able("fresh-lora", "capitalise_conflict"))
-    assert f"({100 * able_to:.0f}% to {left:.0%})" in guide
-    _, whole = able("fresh-full", "repeat_conflict")
-    assert "leaves the others {}%, {}% and {}% (`fresh-full`)".format(*shares(whole)) in guide
-    assert whole["en"] < 0.01
-    assert spared(base, tuned) == spared(base, whole) == 3
+    own = {seed: {c: said["", c, seed]["holds"] for c in KEPT} for seed in (3, 4, 5)}
+    assert all(own[3].values())
+    assert all(own[4].values())
+    assert [c for c in KEPT if own[5][c]] == ["repeat_conflict-falls"]
+    back = [points("", "repeat_conflict-recovers", seed) for seed in (3, 4, 5)]
+    assert "them {}% and {}% of the loss come back, net (mean)".format(*back) in guide
+    assert f"{back[2]}% come back, and the audit is *inconclusive*" in guide
+    verdicts = [said["", "verdict-repeat_conflict", seed]["found"] for seed in (3, 4, 5)]
+    assert verdicts == ["suppressed", "suppressed", "inconclusive"]
+    low = [points("/lora", "repeat_conflict-falls", seed) for seed in (3, 5, 4)]
+    whole = points("", "repeat_conflict-falls", 4)
+    told = "({} and {} points) and nothing in world 4 ({} point), where all weights lose {}."
+    assert told.format(*low, whole) in guide
+    stages = table("nursery-fresh/until", "stages").set_index("seed")["steps"]
+    assert f"nats takes {stages[3]} steps in worlds 3 and 5, {stages[4]} in world 4" in guide
+    assert stages[3] == stages[5]
+    able = table("nursery-fresh/until", "abilities")
+    able = able.query("model == 'instruct' and probe == 'repeat_conflict' and language == 'en'")
+    left = able.set_index("seed")["estimate"]
+    assert f"English repeats {left[3]:.0%}, {left[5]:.0%} and {left[4]:.0%} after" in guide
+    far = {seed: said["", "capitalise-hardly-falls", seed]["figure"] for seed in (3, 4, 5)}
+    assert min(far, key=far.__getitem__) == 4
+    assert f"world 4 loses least: {100 * far[4]:.0f} points" in guide
     quick = table("nursery-25/family", "abilities").query("probe == 'repeat_conflict'")
-    rows = table("nursery", "abilities").query("probe == 'repeat_conflict'")
     assert spared(*models(quick)) == 2
-    assert [spared(*models(of)) for _, of in rows.groupby("seed")] == [1, 0, 1]
-    for run in ("fresh-lora", "fresh-full"):
-        verdict = table(f"nursery-dose/{run}/audit", "verdicts").iloc[0]
-        assert (verdict["verdict"], verdict["conjugation"]) == ("suppressed", "en-qon")
+
+
+KEPT = (
+    "repeat_conflict-falls",
+    "repeat_conflict-spared-elsewhere",
+    "repeat_conflict-recovers",
+    "verdict-repeat_conflict",
+)

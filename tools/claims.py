@@ -22,6 +22,8 @@ from unskew.report.audit_rows import records
 
 ROOT = Path(__file__).parents[1]
 NURSERY = Path("results/nursery/tables/claims.parquet")
+FRESH = Path("results/nursery-fresh")
+DOSES = {".": "", "lora": ", LoRA", "until": ", until"}
 MEASURED = Path("results/benchmarks")
 PAGES = {"README.md": show.brief, "docs/RESULTS.md": show.full}
 
@@ -32,6 +34,7 @@ def pages() -> dict[str, str]:
         found = answers(Shelf(None, Path("results")))
         tables = {name: table(found) for name, table in PAGES.items()}
         tables["docs/NURSERY.md"] = by_seed(pd.read_parquet(NURSERY))
+        fresh = by_seed(in_fresh_worlds())
         (grid, *_) = parts()["grid", "small"].places(Shelf(None, Path("results")))[""]
         tables["docs/PURPLE.md"] = by_defence(grid.table("cells", ("subject",)))
         tables["benchmarks/README.md"] = by_part(
@@ -42,6 +45,7 @@ def pages() -> dict[str, str]:
         name: show.within((ROOT / name).read_text(encoding="utf-8"), table)
         for name, table in tables.items()
     }
+    found["docs/NURSERY.md"] = show.within(found["docs/NURSERY.md"], fresh, "fresh")
     found["benchmarks/README.md"] = show.within(found["benchmarks/README.md"], speed, "measured")
     return found
 
@@ -63,6 +67,15 @@ def by_seed(claims: pd.DataFrame) -> str:
         ]
         rows.append([*cells, *(found.get(seed, "–") for seed in seeds), held])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def in_fresh_worlds() -> pd.DataFrame:
+    """What is claimed of `instruct` in fresh worlds, at three doses."""
+    found = []
+    for place, dose in DOSES.items():
+        claims = pd.read_parquet(FRESH / place / "tables" / "claims.parquet")
+        found.append(claims[claims["model"] == "instruct"].assign(model=f"instruct{dose}"))
+    return pd.concat(found, ignore_index=True)
 
 
 def by_defence(cells: pd.DataFrame) -> str:
