@@ -97,6 +97,34 @@ def test_cells_of_one_shape_are_trained_as_one(capsys: Captured) -> None:
     assert list(cells["message"].dropna()) == list(other["message"].dropna())
 
 
+@pytest.mark.parametrize(
+    "axis", ["generator=philox-numpy,philox-cuda", "model.capacity=null,3"], ids=["batch", "build"]
+)
+def test_one_cell_that_cannot_be_does_not_end_the_others(axis: str, capsys: Captured) -> None:
+    learned = [] if axis.startswith("gen") else ["model.positions=learned-random-offset"]
+    given = ["sweep", "tiny.yaml", "seed=0..1", axis, *learned, "training.optimiser.lr=1e-3"]
+    assert main(given) == 1
+    assert list(table("cells")["state"]) == ["done", "failed"] * 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_damaged_checkpoint_fails_its_cell_alone(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ["sweep", "tiny.yaml", "seed=0..2", "training.optimiser.lr=1e-3"]
+    monkeypatch.setattr("unskew.training.loop.CHECKPOINT", "checkpoint")
+    from unskew.regression.config import Pretrain
+    from unskew.runs.store import Store
+
+    config = load("tiny.yaml", ["seed=1", "training.optimiser.lr=1e-3"], cli_sweep._schema())
+    assert isinstance(config, Pretrain)
+    with Store(Path("runs"), shipped=False).open(config) as folder:
+        (folder.path / "checkpoint.safetensors").write_bytes(b"no tensors")
+    assert main(given) == 1
+    assert list(table("cells")["state"]) == ["done", "failed", "done"]
+    assert "train alone" in capsys.readouterr().err
+
+
 def test_a_cell_is_what_run_runs(capsys: Captured) -> None:
     assert main(["run", "tiny.yaml", "seed=1", "training.optimiser.lr=1e-3"]) == 0
     capsys.readouterr()

@@ -40,18 +40,20 @@ def test_what_breaks_the_taught_models_in_the_grid_of_the_claims_is_its_table(su
 def test_what_defeats_the_model_taught_by_sft_is_its_table():
     cells = table("purple-small/sft", "cells").set_index(["attack", "defence"])
 
+    def at(attack: str, defence: str, name: str) -> float:
+        return cells[name].to_dict()[attack, defence]
+
     def percent(attack: str, defence: str, *columns: str) -> list[str]:
-        row = cells.loc[(attack, defence)]
-        return [f"{100 * row[name]:.0f}".replace("-", "−") for name in columns]
+        return [f"{100 * at(attack, defence, name):.0f}".replace("-", "−") for name in columns]
 
     said = PURPLE
-    base = table("purple-small/base", "cells").set_index(["attack", "defence"])
-    assert f"The base says it to {1 - base.loc[('none', 'none'), 'dsr']:.0%} of the" in said
-    assert cells.loc[("none", "none"), "dsr"] > 0.98
+    base = table("purple-small/base", "cells").set_index(["attack", "defence"])["dsr"].to_dict()
+    assert f"The base says it to {1 - base['none', 'none']:.0%} of the" in said
+    assert at("none", "none", "dsr") > 0.98
     dpo = table("purple-small/dpo", "cells").set_index(["attack", "defence"])["dsr"]
     alone = dpo[dpo.index.get_level_values("defence") == "none"]
     for attack in [name for name, _ in alone.index if name.startswith("translated")]:
-        assert cells.loc[(attack, "none"), "dsr"] < alone[attack, "none"]
+        assert at(attack, "none", "dsr") < alone[attack, "none"]
     left = percent("suffix", "none", "dsr", "low", "high")
     assert "leaves {}% ({} to {}) of them defended".format(*left) in said
     assert f"a suffix breaks {100 - int(left[0])}%; perplexity" in prose("README.md")
@@ -65,7 +67,7 @@ def test_what_defeats_the_model_taught_by_sft_is_its_table():
     assert "({}% defended, not {}%)".format(*others) in said
     assert "smoothing {} points ({} to {})".format(*percent("repeated", "smoothing", *lost)) in said
     for defence in ("perplexity", "windowed perplexity", "repetition"):
-        assert cells.loc[("adaptive", defence), "taken"] <= 0
+        assert at("adaptive", defence, "taken") <= 0
     costs = cells.xs("none", level="attack")["lost"]
     assert f"Repetition costs {100 * costs['repetition']:.1f} points of utility" in said
     assert f"smoothing {100 * costs['smoothing']:.1f}. The filters cost" in said

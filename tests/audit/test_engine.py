@@ -1,6 +1,7 @@
 """The seam with the harness: under the identity nothing changes, under s all goes through it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -199,3 +200,14 @@ def test_an_adapter_is_a_model(folder: Path, tmp_path: Path):
     a, b, c = ([score.logprob for score in model.score(pairs)] for model in (one, two, plain))
     assert a == pytest.approx(b, abs=1e-4)
     assert a != pytest.approx(c, abs=1e-2)
+
+
+def test_chance_is_the_mean_over_documents_and_not_over_kinds_of_them() -> None:
+    task = SimpleNamespace(
+        OUTPUT_TYPE="multiple_choice",
+        get_config=lambda name: None,
+        doc_to_choice=lambda doc: ["a"] * doc,
+        eval_docs=[4] * 95 + [3] * 3 + [5] * 2,
+    )
+    loaded = engine._checked("toy", task)
+    assert loaded.chance == pytest.approx((95 / 4 + 3 / 3 + 2 / 5) / 100)

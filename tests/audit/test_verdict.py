@@ -316,3 +316,14 @@ def test_bounds_and_tests_of_a_finding_agree(data: st.DataObject) -> None:
     assert repr(again) == repr(finding)
     found = settle({"t": finding}, rules)["t"]
     assert (found.reason is None) == (found.verdict != "inconclusive")
+
+
+def test_a_conjugation_at_chance_is_not_taken_for_an_able_one() -> None:
+    """A constant answer to balanced labels: a third in every cluster, and 1/3 is not a float."""
+    clusters = np.repeat(np.arange(42), 3)
+    flat = np.tile([1.0, 0.0, 0.0], 42)
+    able = np.tile([1.0, 1.0, 1.0, 1.0, 1.0, 0.0], 21)
+    nothing = np.tile([0.0, 0.0, 1.0], 42)
+    conjugated = {"flat": (flat, flat), "good": (able, nothing)}
+    found = choose(able, nothing, conjugated, clusters, 1.0 / 3.0 - 1e-16, Rules())
+    assert set(found.chosen) == {"good"}

@@ -48,7 +48,7 @@ def test_an_attempt_that_is_too_long_is_in_no_share_and_the_others_are_asked() -
     only = made.model_copy(update={"held": (made.training[0], *made.held)})
     found = row(only, only, list("abcd"), QUICK)
     assert (found["dsr"], found["dsr_any"], found["n"], found["unread"]) == (0.0, 0.0, 3, 1)
-    assert (found["chosen"], found["dsr_training"], found["training"]) == (0, 0.0, 1)
+    assert (found["chosen"], found["dsr_training"], found["training"]) == (0, 0.5, 2)
     assert found["answers"] == 4
     assert [one.verdict for one in made.examples] == ["broken", "broken"]
     nothing = attack([asks[0]] * 2, 1, questions, lambda form: defended, Definition(), 5, 2, **more)

@@ -278,3 +278,26 @@ def test_a_large_model_is_stacked_only_if_asked(tmp_path: Path) -> None:
     assert groups(pair) == [[0], [1]]
     assert groups(pair, 2) == [[0, 1]]
     assert stacking._stacks(pair, Store(tmp_path, shipped=False), None) == []
+
+
+def test_what_diverged_for_one_group_is_not_trained_again_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuning = Training(steps=5, batch=8, optimiser=Adam())
+    wild = trained(SMALL, steps=STEPS + 10, optimiser=Adam(lr=1e25))
+    bases = [wild, changed(wild, seed=1)]
+    tuned = [
+        Finetune(base=base, prior=Discrete(n=3), training=tuning, seed=seed, threads=1)
+        for seed in range(4) for base in bases
+    ]  # fmt: skip
+    stacks: list[int] = []
+    inner = stacking._train_stack
+
+    def counted(group: Any, *others: Any) -> None:
+        stacks.append(len(group))
+        inner(group, *others)
+
+    monkeypatch.setattr(stacking, "_train_stack", counted)
+    done = ahead(tuned, tmp_path, 4)
+    assert all(one.error is not None for one in done)
+    assert stacks == [2]

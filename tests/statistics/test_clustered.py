@@ -231,6 +231,9 @@ def test_so_many_documents_decide() -> None:
     assert needed(0.05, 0.0, 1.0, 0.05) == 60  # all equal: the rule of three
     assert needed(0.0, 1.0, 1.0, 0.05) is None
     assert needed(-0.1, 1.0, 1.0, 0.05) is None
+    # Rounding, as where scores are all at a chance of a third; and more than anybody can ask.
+    assert needed(3.7e-17, 0.4, 0.0, 0.05) is None
+    assert needed(1e-9, 0.4, 0.0, 0.05) is None
     assert needed(0.1, math.nan, 1.0, 0.05) is None
     more = needed(p - margin, spread, 1.0 + p, 0.05 / 20, 0.8)
     assert more is not None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unskew.audit.rules import Rules
-from unskew.statistics.clustered import cluster_codes
+from unskew.statistics.clustered import TOLERANCE, cluster_codes
 from unskew.statistics.intervals import Floats
 
 __all__ = ["Choice", "choose"]
@@ -84,7 +84,7 @@ def _best(
         able = base_s[here] - chance
         ability[s] = able.mean()
         sums = np.bincount(codes[here], weights=able - ability[s])
-        if ability[s] - z * (sums**2).sum() ** 0.5 / n > 0.0:
+        if ability[s] - z * (sums**2).sum() ** 0.5 / n > TOLERANCE:
             drop = (base[here] - tuned[here]).mean()
             help = (base_s[here] - base[here]).mean()
             gain = (tuned_s[here] - tuned[here]).mean()

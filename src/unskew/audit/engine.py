@@ -364,7 +364,7 @@ def _checked(name: str, task: Any) -> Loaded:
     choices = task.OUTPUT_TYPE == "multiple_choice"
     chance = said.get("chance")
     if chance is None and choices:
-        counts = {len(task.doc_to_choice(doc)) for doc in task.eval_docs}
+        counts = [len(task.doc_to_choice(doc)) for doc in task.eval_docs]
         chance = sum(1.0 / n for n in counts) / len(counts)
     judged = said.get("judged", "whole")
     if judged not in ("whole", "beginning"):

@@ -42,11 +42,12 @@ CELLS = {
     "seconds": "float64", "search_seconds": "float64",
 }  # fmt: skip
 """dsr: of the chosen attempt on held-out questions; dsr_any: of all attempts together;
-dsr_training: of the chosen one on training questions. taken: points lost to the questions as they
-are, paired. refused: held-out questions that the defence refuses; unread: that the chosen attempt
-makes too long for the subject, which are in no share. let_through: answers, of all questions and
-attempts, that violate the definition as they left; read_back: that only do so when they are carried
-back. lost: utility lost to the undefended subject, paired."""
+dsr_training: of the chosen one on training questions, with those that it is too long for. taken:
+points lost to the questions as they are, paired. refused: held-out questions that the defence
+refuses; unread: that the chosen attempt makes too long for the subject, which are in no share.
+let_through: answers, of all questions and attempts, that violate the definition as they left;
+read_back: that only do so when they are carried back. lost: utility lost to the undefended subject,
+paired."""
 
 BENIGN = ("false_positives", "fp_low", "fp_high", "utility", "utility_low", "utility_high",
           "lost", "lost_low", "lost_high", "benign")  # fmt: skip
@@ -234,7 +235,8 @@ def row(cell: Cell, plain: Cell, clusters: Sequence[str], precision: Precision) 
     asked = [[one for one in some if not one.unread] for some in cell.held]
     every = [None if not some else float(not any(a.broke for a in some)) for some in asked]
     dsr, whole = _share(held, clusters, precision), _share(every, clusters, precision)
-    training = [value for value in _column(cell.training, best) if value is not None]
+    # As `chosen` has it: else one that fits a single question and breaks that would be the worst.
+    training = [float(not some[best].broke) for some in cell.training if len(some) > best]
     pairs = zip(_column(plain.held, base), held, strict=True)
     taken = _difference(
         [None if a is None or b is None else a - b for a, b in pairs], clusters, precision

@@ -30,6 +30,7 @@ from unskew.errors import UserError
 from unskew.purple.gcg_objective import Objective
 from unskew.purple.gcg_tokens import Tokens, Vocabulary, begin, vocabulary
 from unskew.purple.gcg_types import Allows, Found, Gcg, Prompt, Step
+from unskew.purple.subject import TooLongError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -173,7 +174,7 @@ def _check_room(model: PreTrainedModel, tokens: Sequence[Tokens], length: int) -
     window = getattr(model.config, "max_position_embeddings", None)
     longest = max(len(t.before) + length + len(t.after) + len(t.target) + ROOM for t in tokens)
     if window is not None and longest > window:
-        raise UserError(
+        raise TooLongError(
             f"a prompt with suffix and answer takes {longest} tokens; the model reads {window}",
             hint="give less context, or a shorter suffix",
         )

@@ -59,8 +59,9 @@ def train_ahead(
     """
     configs = [placed(config) for config in configs]
     wanted = [_Wanted(_pretrainings(config), _fine_tunings(config)) for config in configs]
+    errors: dict[str, UserError] = {}
     for places in _groups(wanted, most):
-        done = _prepared([wanted[place] for place in places], store, progress, most)
+        done = _prepared([wanted[place] for place in places], store, progress, most, errors)
         yield dict(zip(places, done, strict=True))
 
 
@@ -100,16 +101,21 @@ def _groups(wanted: Sequence[_Wanted], most: int | None) -> list[list[int]]:
 
 
 def _prepared(
-    wanted: Sequence[_Wanted], store: Store, progress: Progress, most: int | None
+    wanted: Sequence[_Wanted],
+    store: Store,
+    progress: Progress,
+    most: int | None,
+    errors: dict[str, UserError],
 ) -> list[Ahead]:
+    """errors: of what diverged, by its key; not trained again for another group."""
     seconds: dict[str, float] = {}
-    errors: dict[str, UserError] = {}
     rounds: tuple[list[Trained], list[Trained]] = (
         [base for one in wanted for base in one.bases],
         [tuning for one in wanted for tuning in one.tunings],
     )
     for trainings in rounds:
-        for stack in _stacks(trainings, store, most):
+        left = [one for one in trainings if _key(one) not in errors]
+        for stack in _stacks(left, store, most):
             _train(stack, store, progress, seconds, errors)
     found = []
     for one in wanted:
@@ -172,8 +178,11 @@ def _room(config: Trained, most: int | None) -> int:
     if most is not None:
         return most
     base = _base(config)
-    with torch.device("meta"):  # to count, not to compute
-        model = Transformer(base.model, base.d, base.exemplars)
+    try:
+        with torch.device("meta"):  # to count, not to compute
+            model = Transformer(base.model, base.d, base.exemplars)
+    except ValueError:
+        return 1  # there is no such model: whoever trains it says why
     return MOST if sum(p.numel() for p in model.parameters()) <= LARGEST else 1
 
 
@@ -196,6 +205,7 @@ def _shape(config: Trained) -> str:
         {
             "kind": config.kind,
             "model": base.model.model_dump(mode="json"),
+            "generator": base.generator,
             "d": base.d,
             "exemplars": base.exemplars,
             "training": shared(_training(config)).model_dump(mode="json"),
@@ -252,8 +262,23 @@ def _train(
 ) -> None:
     """Train the group, each into its run; note the time of each, and why it ended if it diverged.
 
-    What cannot be opened (another process writes it, it is damaged) is left out.
+    What cannot be opened (another process writes it, it is damaged) is left out. Where something
+    else is wrong with one of them, none is trained here: each is tried alone, and says what it is.
     """
+    try:
+        _train_stack(group, store, progress, seconds, errors)
+    except Exception as error:  # as where a device has no room for so many
+        said = str(error).strip().partition("\n")[0]
+        progress.say(f"{len(group)} models cannot train as one, and train alone: {said}")
+
+
+def _train_stack(
+    group: Sequence[Trained],
+    store: Store,
+    progress: Progress,
+    seconds: dict[str, float],
+    errors: dict[str, UserError],
+) -> None:
     begun = time.monotonic()
     prepare(_base(group[0]))
     with ExitStack() as locks:
@@ -281,13 +306,8 @@ def _train(
             _base(one.config).device,
         )
         steps = sum(member.config.steps for member in members)
-        try:
-            with progress.task(f"{len(members)} models at once", steps) as task:
-                ends = train_stacked(members, loss, matrices=_hidden, task=task)
-        except RuntimeError as error:  # as where a device has no room for so many
-            said = str(error).strip().partition("\n")[0]
-            progress.say(f"{len(members)} models cannot train as one, and train alone: {said}")
-            return
+        with progress.task(f"{len(members)} models at once", steps) as task:
+            ends = train_stacked(members, loss, matrices=_hidden, task=task)
     share = (time.monotonic() - begun) / len(parts)
     for part, error in zip(parts, ends, strict=True):
         seconds[_key(part.config)] = share

@@ -16,11 +16,13 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
+from unskew.statistics.clustered import TOLERANCE
 from unskew.statistics.intervals import Floats
 
 __all__ = ["detectable", "needed"]
 
 _NORMAL = NormalDist()
+MOST = 10**9
 _DROPS = np.linspace(0.0, 1.0, 10_001)
 
 
@@ -42,14 +44,17 @@ def needed(gap: float, spread: float, pull: float, alpha: float, power: float = 
 
     spread: standard error times sqrt(n); pull: size of the largest cluster times the distance of
     the estimate to the end of its range. None where the estimate is not beyond its null: more of
-    the same documents would not decide. Raises ValueError for levels outside (0, 1).
+    the same documents would not decide, or more than MOST would have to. Raises ValueError for
+    levels outside (0, 1).
     """
-    if not gap > 0.0 or not np.isfinite(spread + pull):
+    if not gap > TOLERANCE or not np.isfinite(spread + pull):
         _distance(1, 0, 0, alpha, power)
         return None
     high = 1
     while _distance(high, spread, pull, alpha, power) > gap:
         high *= 2
+        if high > MOST:
+            return None
     low = high // 2  # does not decide, or is 0
     while high - low > 1:
         middle = (low + high) // 2

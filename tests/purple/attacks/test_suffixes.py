@@ -25,7 +25,7 @@ from unskew.purple.attacks import (
 )
 from unskew.purple.attacks.adaptive import REPEAT
 from unskew.purple.gcg import Allows, Found, Gcg, Prompt, Step
-from unskew.purple.subject import Scripted
+from unskew.purple.subject import Scripted, TooLongError
 
 pytestmark = pytest.mark.filterwarnings("ignore:this model has no cache:UserWarning")
 GRADIENT = [Suffix(gcg=SHORT), LowPerplexity(gcg=SHORT), Adaptive(gcg=SHORT)]
@@ -88,6 +88,20 @@ def test_universal_is_one_search_and_single_one_for_each(searches: list) -> None
         f"{a.question} !{2 + i}" for i, a in enumerate(AIMS)
     ]
     assert [s[0][0].before for s in searches[1:]] == [f"ask {aim.question}" for aim in AIMS]
+
+
+def test_a_question_that_leaves_no_room_for_a_suffix_is_sent_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def search(model, tokenizer, prompts, gcg, state, watch) -> Found:
+        if AIMS[0].question in prompts[0].before:
+            raise TooLongError("takes 2832 tokens")
+        return Found(" !", 1.0, 1, (2.0, 1.0), ("",), (True,), True)
+
+    monkeypatch.setattr(gcg_module, "search", search)
+    asks = Suffix(gcg=SHORT, universal=False).asks(scene(opened()))
+    assert asks[0][0].question == AIMS[0].question
+    assert [one[0].question for one in asks[1:]] == [f"{aim.question} !" for aim in AIMS[1:]]
 
 
 def test_the_passage_is_sent_and_optimised_behind(searches: list) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field
 from unskew.errors import UserError
 from unskew.purple.attacks.base import Access, Aim, Ask, Scene, View
 from unskew.purple.gcg_types import Allows, Found, Gcg, Prompt
-from unskew.purple.subject import Open
+from unskew.purple.subject import Open, TooLongError
 from unskew.runs.config import Frozen
 
 NOTHING = View()
@@ -59,10 +59,14 @@ def suffixed(
     """
     aims = [aim._replace(question=aim.question + passage) for aim in scene.held]
     if universal is None:
-        found = [
-            found_on(scene, model, [aim], gcg, f"gcg-{i}", known) for i, aim in enumerate(aims)
-        ]
-        return [aim.question + one.suffix for aim, one in zip(aims, found, strict=True)]
+        found = []
+        for i, aim in enumerate(aims):
+            try:
+                suffix = found_on(scene, model, [aim], gcg, f"gcg-{i}", known).suffix
+            except TooLongError:
+                suffix = ""  # no room for one: the question stands alone
+            found.append(aim.question + suffix)
+        return found
     training = [aim._replace(question=aim.question + passage) for aim in scene.training[:universal]]
     if not training:
         raise UserError("a universal suffix needs training questions")
