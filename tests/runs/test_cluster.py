@@ -171,7 +171,7 @@ def test_jobs_are_interrupted_and_continue_on_the_loopback_interface(tmp_path: P
         out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     assert "3 cells: 3 done" in out
-    with own(tmp_path, "--threads", "1", "--runs", "alone") as process:
+    with own(tmp_path, "--threads", "1", "--runs", "alone", "--stack", "1") as process:
         out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     hashes = [
@@ -355,7 +355,7 @@ def test_sixty_cells_survive_a_killed_worker_and_a_lost_machine(
         out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err
     assert "60 cells: 40 done, 20 diverged" in out
-    with sweep(tmp_path, "alone", "--threads", "1") as process:
+    with sweep(tmp_path, "alone", "--threads", "1", "--stack", "1") as process:
         out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err
     the_same(tmp_path)
