@@ -291,13 +291,13 @@ def test_what_diverged_for_one_group_is_not_trained_again_for_another(
         for seed in range(4) for base in bases
     ]  # fmt: skip
     stacks: list[int] = []
-    inner = stacking._train_stack
+    inner = stacking._train
 
     def counted(group: Any, *others: Any) -> None:
         stacks.append(len(group))
         inner(group, *others)
 
-    monkeypatch.setattr(stacking, "_train_stack", counted)
+    monkeypatch.setattr(stacking, "_train", counted)
     done = ahead(tuned, tmp_path, 4)
     assert all(one.error is not None for one in done)
     assert stacks == [2]

@@ -41,7 +41,15 @@ def claims() -> tuple[Claim, ...]:
             tasks=("unskew_icl_",),
             demo=True,
         ),
-        *_fresh(),
+        *_stage(
+            "icl",
+            "instruct",
+            "repeat_conflict",
+            "P, T: instruction tuning, after a shorter pretraining, in fresh worlds",
+            lost="the same after a shorter pretraining, in fresh worlds",
+            part="fresh",
+            after="-fresh",
+        ),
         *_near(),
         *_stage(
             "code",
@@ -186,24 +194,27 @@ def _stage(
     documents: str,
     *,
     lost: str,
-    tasks: tuple[str, ...],
+    tasks: tuple[str, ...] = (),
     demo: bool = False,
+    part: str = "family",
+    after: str = "",
 ) -> Iterator[Claim]:
     """The four claims about what one kind of fine-tuning does.
 
     tasks: what audits of real pairs ask, by how the names begin. demo: whether such a pair ships.
+    part: the families that are asked. after: what the ids of the claims end in.
     """
 
     def claim(
         name: str, asked: str, unit: str, text: str, threshold: str, brief: bool, real: str = ""
     ) -> Claim:
-        sources: dict[Scale, Source] = {"small": _family(asked, model, unit)}
+        sources: dict[Scale, Source] = {"small": _family(asked, model, unit, part)}
         if demo and name != "elsewhere":  # in English only
             sources["demo"] = Source("pair", "claims", language.family(asked, model, unit, 1))
-        if real:
+        if real and tasks:
             read = language.drop(tasks) if real == "contrasts" else language.verdict(tasks)
             sources["paper"] = Source(f"pairs-{id}", real, read)
-        return Claim(f"{id}-{name}", "language", documents, text, threshold, brief, sources)
+        return Claim(f"{id}-{name}{after}", "language", documents, text, threshold, brief, sources)
 
     yield claim(
         "lost",
@@ -218,7 +229,7 @@ def _stage(
         "elsewhere",
         f"{probe}-spared-elsewhere",
         "points",
-        "... and less in other languages",
+        "... and less in other languages (the one that loses most)",
         f"at most {SPARED:g} of English",
         id == "icl",
     )
@@ -239,38 +250,6 @@ def _stage(
         False,
         "verdicts",
     )
-
-
-def _fresh() -> Iterator[Claim]:
-    """What instruction tuning does, once more: by the 25-minute recipe, in worlds of their own."""
-
-    def claim(name: str, asked: str, unit: str, text: str, threshold: str, brief: bool) -> Claim:
-        source = Source("fresh", "claims", language.family(asked, "instruct", unit, len(SEEDS)))
-        where = "P, T: instruction tuning, after a shorter pretraining, in fresh worlds"
-        return Claim(f"icl-{name}-fresh", "language", where, text, threshold, brief,
-                     {"small": source})  # fmt: skip
-
-    probe = "repeat_conflict"
-    yield claim(
-        "lost", f"{probe}-falls", "points", "the same after a shorter pretraining, in fresh worlds",
-        f"at least {100 * FALL:.0f} points", True,
-    )  # fmt: skip
-    yield claim(
-        "elsewhere", f"{probe}-spared-elsewhere", "points", "... and less in other languages",
-        f"at most {SPARED:g} of English", True,
-    )  # fmt: skip
-    yield claim(
-        "back", f"{probe}-recovers", "%", "... and asked in another language, it comes back",
-        f"net, at least {100 * RECOVERED:.0f}%", True,
-    )  # fmt: skip
-    yield claim(
-        "suppressed", f"verdict-{probe}", "", "... and the audit calls it suppressed",
-        "suppressed", False,
-    )  # fmt: skip
-    yield claim(
-        "far", "capitalise-hardly-falls", "points", "... and what lies far from it hardly falls",
-        f"at most {100 * FAR:.0f} points", False,
-    )  # fmt: skip
 
 
 def _near() -> Iterator[Claim]:
@@ -296,6 +275,15 @@ def _near() -> Iterator[Claim]:
             "small": _family(*far),
         },
     )
+    yield Claim(
+        "far-spared-fresh",
+        "language",
+        "P: the same, after a shorter pretraining, in fresh worlds",
+        "... after a shorter pretraining, in fresh worlds",
+        f"at most {100 * FAR:.0f} points",
+        False,
+        {"small": _family(*far, "fresh")},
+    )
 
 
 def _controls() -> Iterator[Claim]:
@@ -310,7 +298,7 @@ def _controls() -> Iterator[Claim]:
 
     yield control(
         "base-able",
-        "the base can do what it was taught",
+        "the base can do what it was taught (its weakest ability)",
         f"each at least {100 * ABLE:.0f}%",
         _family("base-able", "base", "%"),
     )
@@ -335,5 +323,5 @@ def _controls() -> Iterator[Claim]:
     )
 
 
-def _family(claim: str, model: str, unit: str) -> Source:
-    return Source("family", "claims", language.family(claim, model, unit, len(SEEDS)))
+def _family(claim: str, model: str, unit: str, part: str = "family") -> Source:
+    return Source(part, "claims", language.family(claim, model, unit, len(SEEDS)))

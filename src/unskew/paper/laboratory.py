@@ -129,7 +129,7 @@ def _rival(table: pd.DataFrame) -> Shown:
 
 
 def _control(table: pd.DataFrame) -> Shown:
-    """The control that brings back most."""
+    """The control that may bring back most: whose interval ends highest."""
     asked = settled(choose(table, metric="contrast_null"))
     names = [arm for arm in dict.fromkeys(asked["arm"]) if arm.startswith("control:")]
     rows = pooled(settled(choose(table, metric="net_recovery", arm=names)))
@@ -137,7 +137,9 @@ def _control(table: pd.DataFrame) -> Shown:
     found = first(rows.iloc[-1:])
     if found is None:
         return None, ""
-    return found, f"at most {shown(found, as_percent=True)}, {control(str(rows.iloc[-1]['arm']))}"
+    # The end decides, and 9.7 must not read as 10.
+    name, end = control(str(rows.iloc[-1]["arm"])), f"{100 * found.high:.1f}%".replace("-", "−")
+    return found, f"{shown(found, as_percent=True)}, {name}, whose interval ends highest ({end})"
 
 
 FIGURES: dict[str, Callable[[pd.DataFrame], Shown]] = {

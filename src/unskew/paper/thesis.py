@@ -101,5 +101,5 @@ def thesis() -> Iterator[Claim]:
         "T: title; machine unlearning",
         "fine-tuning against an ability leaves it within reach",
         "suppressed, not removed",
-        sources={"small": Source("removal", "removal", definition.removal)},
+        sources={"small": Source("removal", "positions", definition.removal)},
     )

@@ -116,7 +116,13 @@ def _prepared(
     for trainings in rounds:
         left = [one for one in trainings if _key(one) not in errors]
         for stack in _stacks(left, store, most):
-            _train(stack, store, progress, seconds, errors)
+            # What is wrong with one of them, or a device without room for all, is no reason not to
+            # train the others: each is tried alone then, and says what it is.
+            try:
+                _train(stack, store, progress, seconds, errors)
+            except Exception as error:
+                said = str(error).strip().partition("\n")[0]
+                progress.say(f"{len(stack)} models cannot train as one, and train alone: {said}")
     found = []
     for one in wanted:
         ids = list(one.all())
@@ -262,23 +268,8 @@ def _train(
 ) -> None:
     """Train the group, each into its run; note the time of each, and why it ended if it diverged.
 
-    What cannot be opened (another process writes it, it is damaged) is left out. Where something
-    else is wrong with one of them, none is trained here: each is tried alone, and says what it is.
+    What cannot be opened (another process writes it, it is damaged) is left out.
     """
-    try:
-        _train_stack(group, store, progress, seconds, errors)
-    except Exception as error:  # as where a device has no room for so many
-        said = str(error).strip().partition("\n")[0]
-        progress.say(f"{len(group)} models cannot train as one, and train alone: {said}")
-
-
-def _train_stack(
-    group: Sequence[Trained],
-    store: Store,
-    progress: Progress,
-    seconds: dict[str, float],
-    errors: dict[str, UserError],
-) -> None:
     begun = time.monotonic()
     prepare(_base(group[0]))
     with ExitStack() as locks:

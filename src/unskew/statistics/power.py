@@ -23,6 +23,7 @@ __all__ = ["detectable", "needed"]
 
 _NORMAL = NormalDist()
 MOST = 10**9
+"""Documents: who would need more is told that none of this kind will do."""
 _DROPS = np.linspace(0.0, 1.0, 10_001)
 
 
