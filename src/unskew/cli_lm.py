@@ -118,6 +118,15 @@ def audit(
     if from_logs is not None:
         if base or tuned:
             raise UserError("--from-logs asks no models", str(base), "leave BASE and TUNED out")
+        asked = {
+            "--dry-run": dry_run, "--tasks": tasks, "--conjugations": conjugations,
+            "--limit": limit is not None, "--template": template != "none", "--system": system,
+            "--shots": shots is not None, "--include": include, "--metadata": metadata,
+            "--batch": batch is not None, "--device": device, "--threads": threads is not None,
+            "--trust-code": trust_code,
+        }  # fmt: skip
+        if needless := [name for name, value in asked.items() if value]:
+            raise UserError("--from-logs asks no models", " ".join(needless), "leave them out")
         if witnesses:
             raise UserError("--probes change the weights of models, and logs have none")
         from unskew.audit import logs

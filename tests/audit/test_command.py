@@ -75,6 +75,8 @@ def test_a_verdict_may_fail_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["audit", PAIR[0], "--from-logs", "a", "b"], "asks no models"),
         (["audit", "--conjugated-logs", "a", "b"], "goes with --from-logs"),
         (["audit", "--from-logs", "a", "b"], "no such folder of logs"),
+        (["audit", "--from-logs", "a", "b", "--dry-run", "--limit", "3"], "--dry-run --limit"),
+        (["audit", *PAIR, "--device", "foo"], "device: string should match"),
         (["paper", "lm", "--pair", "llama2-codelama"], "did you mean 'llama2-codellama'"),
     ],
 )

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -244,3 +245,14 @@ def test_a_template_is_rendered_as_transformers_does() -> None:
     # Untrusted: it runs in a sandbox.
     with pytest.raises(UserError, match="refuses a prompt"):
         folders.rendered("{{ messages.__class__.__mro__[1].__subclasses__() }}", chat)
+
+
+@pytest.mark.parametrize("name", ["my model", "scripted:base", "a/b/c", "a..b"])
+def test_what_is_neither_a_folder_nor_a_name_is_said(name: str) -> None:
+    with pytest.raises(UserError, match=r"neither a folder nor|no such folder"):
+        folders.model_folder(name)
+
+
+def test_without_the_hub_a_name_is_taken_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub.utils", None)
+    assert folders.is_id("gpt2")

@@ -70,7 +70,9 @@ class Audit(Frozen):
     rules: Rules = Rules()
     trust_code: bool = False
     batch: Annotated[int, Field(gt=0, json_schema_extra=EXECUTION)] = 32
-    device: Annotated[str, Field(json_schema_extra=EXECUTION)] = "cpu"
+    device: Annotated[
+        str, Field(pattern="^(cpu|mps|cuda(:[0-9]+)?)$", json_schema_extra=EXECUTION)
+    ] = "cpu"
     threads: Annotated[int | None, Field(gt=0, json_schema_extra=EXECUTION)] = None
 
     @field_validator("base", "tuned", mode="before")

@@ -40,6 +40,7 @@ from unskew.conjugation.base import Conjugation
 from unskew.errors import UserError
 from unskew.runs.mistakes import nearest
 from unskew.runs.quiet import hushed
+from unskew.training.machine import check
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -283,6 +284,7 @@ def hugging_face(
     """
     from lm_eval.models.huggingface import HFLM
 
+    check(device)
     loader: Any = HFLM  # the registry's decorator hides its parameters from type checkers
     try:
         with hushed():

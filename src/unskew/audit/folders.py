@@ -79,8 +79,10 @@ def there(name: str) -> bool:
 
 def is_id(name: str) -> bool:
     """Whether the hub could have a model of that name."""
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
-
+    try:
+        from huggingface_hub.utils import HFValidationError, validate_repo_id
+    except ImportError:  # without the extra [lm] nothing is asked of a hub: who loads it says so
+        return True
     try:
         validate_repo_id(name)
     except HFValidationError:
@@ -98,6 +100,9 @@ def model_folder(name: str) -> Path:
         check(folder)
         return folder
     id, _, revision = name.partition("@")
+    if not is_id(id):
+        hint = "give a folder written by save_pretrained, `nursery:NAME`, or an id of the hub"
+        raise UserError("neither a folder nor the name of a model", name, hint)
     return snapshot(id, revision or None)
 
 

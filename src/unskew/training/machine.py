@@ -32,13 +32,22 @@ def prepare(machine: Machine) -> None:
     import torch
 
     torch.set_num_threads(machine.threads or min(os.cpu_count() or 1, MOST_THREADS))
-    if machine.device == "cpu":
+    check(machine.device)
+
+
+def check(device: str) -> None:
+    """Raises UserError where a device of that name is not there."""
+    import torch
+
+    where, hint = f"device={device}", "give device=cpu"
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise UserError("there is no MPS device here", where, hint)
+    if not device.startswith("cuda"):
         return
-    where = f"device={machine.device}"
     if not torch.cuda.is_available():
-        raise UserError("there is no CUDA device here", where, "give device=cpu")
+        raise UserError("there is no CUDA device here", where, hint)
     count = torch.cuda.device_count()
-    if int(machine.device.partition(":")[2] or 0) >= count:
+    if int(device.partition(":")[2] or 0) >= count:
         raise UserError(f"there are {count} CUDA devices here, counted from 0", where)
 
 
