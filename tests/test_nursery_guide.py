@@ -126,7 +126,7 @@ def test_what_a_dose_takes_is_its_table():
     assert f"({capital[40, 'en']:.0%} after 40 steps)" in guide
     assert (capital.xs("en", level=1) <= left.xs("en", level=1)).all()
     three = [f"{100 * capital[90, language]:.0f}%" for language in ("es", "fr", "qon")]
-    assert "{}, {} and {} after 90 steps".format(*three) in guide
+    assert "{}, {} and {} (Spanish, French, Onevi) after 90 steps".format(*three) in guide
     lora = table("nursery-dose/lora", "abilities")
     lora = lora.set_index([axis + "optimiser.lr", axis + "steps", "language"])
     low = lora.query(asked.format("repeat_conflict"))["estimate"]
@@ -169,7 +169,11 @@ def spared(base: dict[str, float], tuned: dict[str, float]) -> int:
 
 def test_what_fresh_worlds_showed_is_their_tables():
     guide = prose("docs/NURSERY.md")
-    of = {dose: table(f"nursery-fresh{dose}", "claims") for dose in ("", "/lora", "/until")}
+    places = {"": ["", "/world-6"], "/lora": ["/lora"], "/until": ["/until"]}
+    of = {
+        dose: pd.concat([table(f"nursery-fresh{place}", "claims") for place in some])
+        for dose, some in places.items()
+    }
     said = {
         (dose, row["claim"], row["seed"]): row
         for dose, rows in of.items()
@@ -179,27 +183,30 @@ def test_what_fresh_worlds_showed_is_their_tables():
     def points(dose: str, claim: str, seed: int) -> str:
         return f"{100 * said[dose, claim, seed]['figure']:.0f}"
 
-    own = {seed: {c: said["", c, seed]["holds"] for c in KEPT} for seed in (3, 4, 5)}
-    assert all(own[3].values())
-    assert all(own[4].values())
+    own = {seed: {c: said["", c, seed]["holds"] for c in KEPT} for seed in (3, 4, 5, 6)}
+    assert [seed for seed, held in own.items() if all(held.values())] == [3, 4, 6]
     assert [c for c in KEPT if own[5][c]] == ["repeat_conflict-falls"]
-    back = [points("", "repeat_conflict-recovers", seed) for seed in (3, 4, 5)]
-    assert "them {}% and {}% of the loss come back, net (mean)".format(*back) in guide
-    assert f"{back[2]}% come back, and the audit is *inconclusive*" in guide
-    verdicts = [said["", "verdict-repeat_conflict", seed]["found"] for seed in (3, 4, 5)]
-    assert verdicts == ["suppressed", "suppressed", "inconclusive"]
+    back = [points("", "repeat_conflict-recovers", seed) for seed in (3, 4, 6, 5)]
+    assert "them {}%, {}% and {}% of the loss come back, net (mean)".format(*back) in guide
+    assert f"{back[3]}% come back, and the audit is *inconclusive*" in guide
+    verdicts = [said["", "verdict-repeat_conflict", seed]["found"] for seed in (3, 4, 6, 5)]
+    assert verdicts == ["suppressed"] * 3 + ["inconclusive"]
     low = [points("/lora", "repeat_conflict-falls", seed) for seed in (3, 5, 4)]
     whole = points("", "repeat_conflict-falls", 4)
     told = "({} and {} points) and nothing in world 4 ({} point), where all weights lose {}."
     assert told.format(*low, whole) in guide
     stages = table("nursery-fresh/until", "stages").set_index("seed")["steps"]
-    assert f"nats takes {stages[3]} steps in worlds 3 and 5, {stages[4]} in world 4" in guide
+    assert f"nats takes {stages[3]} steps in worlds 3 and 5, {stages[4]} in world 4," in guide
+    assert f"{stages[6]} in world 6, and English" in guide
+    until = "repeat_conflict-spared-elsewhere"
+    assert [seed for seed in (3, 4, 5, 6) if said["/until", until, seed]["holds"]] == [3]
     assert stages[3] == stages[5]
     able = table("nursery-fresh/until", "abilities")
     able = able.query("model == 'instruct' and probe == 'repeat_conflict' and language == 'en'")
     left = able.set_index("seed")["estimate"]
-    assert f"English repeats {left[3]:.0%}, {left[5]:.0%} and {left[4]:.0%} after" in guide
-    far = {seed: said["", "capitalise-hardly-falls", seed]["figure"] for seed in (3, 4, 5)}
+    shares = [f"{left[seed]:.0%}" for seed in (3, 5, 4, 6)]
+    assert "English repeats {}, {}, {} and {} after".format(*shares) in guide
+    far = {seed: said["", "capitalise-hardly-falls", seed]["figure"] for seed in (3, 4, 5, 6)}
     assert min(far, key=far.__getitem__) == 4
     assert f"world 4 loses least: {100 * far[4]:.0f} points" in guide
     quick = table("nursery-25/family", "abilities").query("probe == 'repeat_conflict'")

@@ -15,7 +15,7 @@ DATA = [
     *(
         path
         for path in (ROOT / "src" / "unskew" / "models").rglob("*")
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and path.name != ".lock" and path.suffix != ".pyc"
     ),
     *(
         path
