@@ -1,5 +1,6 @@
 """The command line: what it prints, how it exits, and what it says about mistakes."""
 
+import errno
 import os
 import re
 import subprocess
@@ -114,7 +115,7 @@ def test_what_a_dry_run_prints_is_a_preset(tmp_path: Path, capsys: Captured) -> 
         (["runz"], 'Did you mean "run"'),
         (["run"], "PRESET"),
         (["run", "demo", "--foo"], "Unknown option: --foo"),
-        (["run", "demo", "--threads", "x"], 'unable to convert "x"'),
+        (["run", "demo", "--threads", "x"], "'x' is no whole number"),
         (["run", "demo", "--threads", "0"], "threads: should be greater than or equal to 1"),
         (["run", "dmeo"], "there is no preset 'dmeo'; did you mean 'demo'?\npresets: "),
         (["run", "./absent.yaml"], "./absent.yaml: there is no such file"),
@@ -245,6 +246,75 @@ def test_a_defect_of_ours_keeps_its_traceback_and_is_no_verdict(
     put_study(monkeypatch, execute)
     assert main(["run", "demo"]) == 70
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+LONG = "a" * 300
+"""A name that no file system takes."""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"run {LONG}.yaml", f"run demo --runs {LONG}", f"report {LONG}", f"report x --runs {LONG}",
+        f"runs --runs {LONG}", f"judge {LONG}", f"purple {LONG}.yaml", f"nursery raise {LONG}.yaml",
+        f"nursery chat {LONG}", f"paper --runs {LONG}", f"audit {LONG} {LONG}",
+        f"audit --from-logs {LONG} {LONG}", f"removal nursery:base npo --forget {LONG}",
+        f"sweep {LONG}.yaml alpha=0.1", f"conjugate book:{LONG}:en-fr",
+    ],
+)  # fmt: skip
+def test_a_path_that_cannot_be_is_the_users_mistake(command: str, capsys: Captured) -> None:
+    assert main(command.split()) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert LONG in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.EACCES, 2), (errno.EROFS, 2), (errno.EPIPE, 0)]
+)
+def test_what_the_machine_refuses_is_said_without_a_traceback(
+    number: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def execute(*_: object) -> object:
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    put_study(monkeypatch, execute)
+    assert main(["run", "demo"]) == code
+    said = f"error: /some/file: {os.strerror(number).lower()}\nUNSKEW_DEBUG=1" if code else ""
+    assert capsys.readouterr().err.startswith(said)
+    monkeypatch.setenv("UNSKEW_DEBUG", "1")
+    if code:
+        assert main(["run", "demo"]) == 70
+        assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EBADF])
+def test_a_file_of_ours_that_is_missing_stays_a_defect(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def execute(*_: object) -> object:
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    put_study(monkeypatch, execute)
+    assert main(["run", "demo"]) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run demo --threads", "audit --limit", "sweep demo --jobs"])
+@pytest.mark.parametrize("given", ["1.5", "two"])
+def test_half_a_thread_is_not_rounded(command: str, given: str, capsys: Captured) -> None:
+    assert main([*command.split(), given]) == 2
+    assert f"{given!r} is no whole number" in capsys.readouterr().err
+
+
+def test_runs_are_listed_of_a_folder_and_only_runs(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "file").write_text("")
+    assert main(["runs", "--runs", str(tmp_path)]) == 0
+    assert "no runs in" in capsys.readouterr().out
+    assert main(["runs", "--runs", str(tmp_path / "file")]) == 2
+    assert "no folder of runs" in capsys.readouterr().err
 
 
 def test_the_installed_command_and_the_module_are_the_same() -> None:

@@ -6,6 +6,7 @@ ours (with its traceback); 130 interrupted. Everything heavy is imported inside 
 that help and mistakes answer at once.
 """
 
+import errno
 import os
 import shlex
 import sys
@@ -25,10 +26,18 @@ from unskew import (
     cli_purple,
     cli_removal,
     cli_sweep,
+    streams,
 )
+from unskew.cli_options import Runs, Threads
 from unskew.errors import UserError
 
 OK, USER_ERROR, DEFECT, INTERRUPTED = 0, 2, 70, 130
+
+_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM)
+_DISK = (errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
+OF_THE_MACHINE = frozenset((*_PATHS, *_DISK))
+"""What a disk, a path or its permissions refuse: nothing that we could have done otherwise."""
+ASK_TRACE = "UNSKEW_DEBUG=1 before the command shows where"
 
 HELP = """
 Is an ability gone after fine-tuning, or only no longer inferred? Measure it, and bring it back.
@@ -56,8 +65,6 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-RunsDir = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
-
 
 @app.command(
     sort_key=0,
@@ -69,8 +76,8 @@ Examples:
 )
 def demo(
     *,
-    runs: RunsDir = Path("runs"),
-    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+    runs: Runs = Path("runs"),
+    threads: Threads = None,
 ) -> int:
     """Forgetting, and what brings it back, in both of its places: one page, a few minutes.
 
@@ -125,8 +132,8 @@ def run(
     dry_run: Annotated[
         bool, Parameter(negative="", help="print the settings and the run's id; run nothing")
     ] = False,
-    runs: RunsDir = Path("runs"),
-    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+    runs: Runs = Path("runs"),
+    threads: Threads = None,
 ) -> int:
     """Run a preset, or continue it, or return it if it is finished already."""
     from pydantic import TypeAdapter
@@ -175,10 +182,12 @@ def run(
 
 
 @app.command(name="runs", sort_key=2, help_epilogue="Example:\n  unskew runs --runs /data/runs")
-def list_(*, runs: RunsDir = Path("runs")) -> int:
+def list_(*, runs: Runs = Path("runs")) -> int:
     """List the runs: id, state (finished, unfinished, damaged), time in UTC, headline."""
     from unskew.runs.catalogue import list_runs
 
+    if runs.exists() and not runs.is_dir():
+        raise UserError("this is a file, and no folder of runs", str(runs))
     entries = list_runs(runs)
     if not entries:
         print(f"no runs in {runs}; start one with: unskew run demo")
@@ -204,7 +213,7 @@ def report(
     /,
     *more: Annotated[str, Parameter(help="further runs, shown side by side")],
     out: Annotated[Path, Parameter(help="the page to write")] = Path("report.html"),
-    runs: RunsDir = Path("runs"),
+    runs: Runs = Path("runs"),
 ) -> int:
     """Write one page about finished runs: self-contained, opens offline."""
     from unskew.runs.store import named, shorten
@@ -263,6 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `arguments` default to the process's own."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = bool(os.environ.get("UNSKEW_DEBUG"))
+    streams.prepare()
     try:
         code = app(given, exit_on_error=False, print_error=False)
         sys.stdout.flush()
@@ -289,17 +299,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (as in `unskew runs | head`) has seen enough; nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.discard_output()
         return OK
+    except OSError as error:
+        if debug or error.errno not in OF_THE_MACHINE:
+            return _defect()
+        what = (error.strerror or str(error)).lower()
+        if error.filename is None:  # a stream or a device; which, only the trace tells
+            streams.discard_output()
+        _complain(str(UserError(what, error.filename and str(error.filename), ASK_TRACE)))
+        return USER_ERROR
     except SystemExit as error:
         if isinstance(error.__context__, BrokenPipeError):
             return OK  # the same, when it is rich that was writing
         raise
     except Exception:
-        import traceback
+        return _defect()
 
-        traceback.print_exc()
-        return DEFECT
+
+def _defect() -> int:
+    import traceback
+
+    traceback.print_exc()
+    return DEFECT
 
 
 def _complain(text: str) -> None:

@@ -1,10 +1,10 @@
 """The command `unskew conjugate`: standard input through a conjugation to standard output."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from unskew import streams
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def conjugate(
     if inverse and check:
         raise UserError("--inverse and --check exclude one another", where="conjugate")
     conjugation = named(name)
-    text = _read()
+    text = streams.read()
     if check:
         _check(conjugation, text)
         return 0
@@ -59,30 +59,12 @@ def conjugate(
     return 0
 
 
-def _read() -> str:
-    """Standard input whole, its line ends untouched."""
-    if sys.stdin.isatty():
-        print("reading the terminal; Ctrl-D ends the text", file=sys.stderr)
-    data = sys.stdin.buffer.read()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"byte {error.start + 1}, in line {line}, is not UTF-8",
-            where="standard input",
-            hint="convert it first, as with: iconv -f latin1 -t utf-8",
-        ) from None
-
-
 def _write(text: str) -> None:
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
         raise UserError("the result has a lone surrogate, which UTF-8 cannot write") from None
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    streams.write(data)
 
 
 def _located(refusal, conjugation: "Conjugation", text: str, inverse: bool) -> UserError:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from unskew.cli_options import Runs
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ def judge(
         Path | None, Parameter(help="write a CSV file to be labelled by hand; never overwrites")
     ] = None,
     labels: Annotated[Path | None, Parameter(help="read such a file, filled")] = None,
-    runs: Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")] = Path(
-        "runs"
-    ),
+    runs: Runs = Path("runs"),
 ) -> int:
     """Second opinions on refusals: rules, an LLM and hand labels, and how far they agree."""
     server = None if with_ is None else _server(with_)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from unskew.cli_options import Runs, Threads, Whole, Words
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ PAIR_TASKS = ("nursery_repeat_conflict_en", "nursery_capitalise_conflict_en")
 PAIR_CONJUGATIONS = ("en-fr", "en-es", "en-qon")
 PAIR_PROBES = "nursery:probes"
 VERDICTS = ("retained", "suppressed", "not-recovered", "inconclusive")
-Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
-Words = Annotated[
-    tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
-]
 
 AUDIT_USAGE = "Usage: unskew audit [BASE TUNED] [--tasks T ...] [--conjugations C ...]"
 AUDIT_EXAMPLES = """
@@ -68,23 +65,21 @@ def audit(
         Words,
         Parameter(help="verdicts that end with exit code 1: not-recovered, suppressed, ..."),
     ] = (),
-    limit: Annotated[int | None, Parameter(help="documents per task")] = None,
+    limit: Annotated[Whole, Parameter(help="documents per task")] = None,
     template: Annotated[
         str, Parameter(help="chat template for both: none, model (their own), or a Jinja file")
     ] = "none",
     system: Annotated[str | None, Parameter(help="a system message before each prompt")] = None,
-    shots: Annotated[
-        int | None, Parameter(help="exemplars, where a task does not fix them")
-    ] = None,
+    shots: Annotated[Whole, Parameter(help="exemplars, where a task does not fix them")] = None,
     include: Annotated[Words, Parameter(help="folders with task YAML files of your own")] = (),
     metric: Annotated[Words, Parameter(help="TASK=NAME: the metric a verdict is about")] = (),
     metadata: Annotated[Words, Parameter(help="KEY=VALUE, handed to the tasks")] = (),
     set_: Annotated[
         Words, Parameter(name="--set", help="KEY=VALUE of the configuration, as rules.margin=0.03")
     ] = (),
-    batch: Annotated[int | None, Parameter(help="prompts at once")] = None,
+    batch: Annotated[Whole, Parameter(help="prompts at once")] = None,
     device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:1, mps")] = None,
-    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+    threads: Threads = None,
     trust_code: Annotated[
         bool,
         Parameter(

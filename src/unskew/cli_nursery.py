@@ -1,18 +1,18 @@
 """The commands of the nursery: `nursery raise`, `nursery chat`. Thin, as those of `cli`."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from unskew import streams
+from unskew.cli_options import Runs, Threads
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
     from unskew.nursery.config import Family
 
-Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
 
 nursery = App(
     name="nursery",
@@ -46,7 +46,7 @@ def raise_(
         bool, Parameter(negative="", help="print the settings and what is to be trained")
     ] = False,
     runs: Runs = Path("runs"),
-    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+    threads: Threads = None,
 ) -> int:
     """Raise a base model and what fine-tuning makes of it, or go on raising them."""
     from pydantic import TypeAdapter
@@ -116,7 +116,7 @@ Ctrl-D ends.
 Examples:
   unskew nursery chat nursery:base
   unskew nursery chat nursery:instruct --conjugation en-fr
-  echo "What is 3 plus 4?" | unskew nursery chat nursery:base --conjugation pig-latin
+  echo "What is 7 plus 5?" | unskew nursery chat nursery:base --conjugation pig-latin
 """,
 )
 def chat(
@@ -149,11 +149,11 @@ def chat(
     from unskew.report.audit_rows import plain
 
     raised = load(path)
-    if sys.stdin.isatty():
+    if streams.interactive():
         shown = example(s, probes, raw)
         hint = "" if shown is None else f" As in: {shown}"
         print(f"A question and Enter; Ctrl-D ends.{hint}", file=sys.stderr)
-    for turn in turns(raised, _lines(), s, raw):
+    for turn in turns(raised, streams.lines(), s, raw):
         if turn.sent is None or turn.came is None:
             print(f"refused: {plain(turn.refused or '')}")
             continue
@@ -191,11 +191,3 @@ def _probes(path: Path, include: Path | None) -> Path:
         hint = "give the folder `probes` of a family, or leave --include out"
         raise UserError(f"there is no {PHRASES} in this folder", str(include), hint)
     return include
-
-
-def _lines() -> Iterator[str]:
-    while True:
-        try:
-            yield input("> " if sys.stdin.isatty() else "")
-        except EOFError:
-            return

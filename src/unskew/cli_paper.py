@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from unskew.cli_options import Runs, Threads
 from unskew.errors import UserError
 
 Scale = Literal["demo", "small", "paper"]
-Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
 
 paper = App(
     name="paper",
@@ -78,7 +78,7 @@ def make(
     device: Annotated[
         str | None, Parameter(help="of the audits of real models: cpu, cuda, cuda:1")
     ] = None,
-    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+    threads: Threads = None,
 ) -> int:
     """Make the tables of claims, one run after another; then say what they say."""
     from unskew.paper.claims import answer

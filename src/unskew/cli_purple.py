@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from unskew.cli_options import Runs, Threads
 from unskew.errors import UserError
 
 USAGE = "Usage: unskew purple [PRESET] [key=value ...] [--dry-run]"
@@ -34,15 +35,13 @@ def purple(
     dry_run: Annotated[
         bool, Parameter(negative="", help="print the settings; train and ask nothing")
     ] = False,
-    runs: Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")] = Path(
-        "runs"
-    ),
+    runs: Runs = Path("runs"),
     subject: Annotated[
         str | None,
         Parameter(help="fill only this subject's row; the whole grid takes it up later"),
     ] = None,
     device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:1")] = None,
-    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+    threads: Threads = None,
 ) -> int:
     """Attack and defend models that must not say purple; a page with every cell."""
     from pydantic import TypeAdapter

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from unskew.cli_options import Runs, Threads, Words
 from unskew.errors import UserError
 
 USAGE = "Usage: unskew removal BASE UNLEARNED [--oracle ORACLE] --forget FILE | --probes FOLDER"
@@ -26,10 +27,6 @@ Examples:
 """
 OF_NURSERY = {"conjugations": ["en-fr", "en-es", "pig-latin"], "lr": 1e-3}
 """What suits models of a million weights."""
-
-Words = Annotated[
-    tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
-]
 
 
 def removal(
@@ -61,13 +58,11 @@ def removal(
         Words, Parameter(name="--set", help="KEY=VALUE of the configuration, as margin=0.1")
     ] = (),
     device: Annotated[str | None, Parameter(help="cpu, cuda, cuda:1")] = None,
-    threads: Annotated[int | None, Parameter(help="CPU threads to compute with")] = None,
+    threads: Threads = None,
     dry_run: Annotated[
         bool, Parameter(negative="", show_default=False, help="print the settings; ask nothing")
     ] = False,
-    runs: Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")] = Path(
-        "runs"
-    ),
+    runs: Runs = Path("runs"),
 ) -> int:
     """Was an ability removed, or is it only suppressed: removed, suppressed or inconclusive."""
     from pydantic import TypeAdapter

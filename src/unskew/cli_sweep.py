@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from unskew.cli_options import Runs, Whole
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,19 +46,17 @@ def sweep(
     /,
     *axes: Annotated[str, Parameter(help="settings and the values they take, as key=values")],
     jobs: Annotated[
-        int | None, Parameter(help="cells at the same time, each a process; 1 by default")
+        Whole, Parameter(help="cells at the same time, each a process; 1 by default")
     ] = None,
     stack: Annotated[
-        int | None,
+        Whole,
         Parameter(help="models of one shape trained as one; small ones by 8 if not given; 1: none"),
     ] = None,
     dry_run: Annotated[
         bool, Parameter(negative="", help="print what would be run; run nothing")
     ] = False,
-    runs: Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")] = Path(
-        "runs"
-    ),
-    threads: Annotated[int | None, Parameter(help="CPU threads of each cell")] = None,
+    runs: Runs = Path("runs"),
+    threads: Annotated[Whole, Parameter(help="CPU threads of each cell")] = None,
     gpus: Annotated[
         float, Parameter(help="share of a GPU that a cell with device=cuda takes, side by side")
     ] = 1.0,

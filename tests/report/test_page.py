@@ -260,6 +260,11 @@ def test_users_mistakes(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write the page"):
         page.write([folder], tmp_path / "file" / "p.html")
+    before = sorted(tmp_path.iterdir())
+    for place in (tmp_path, Path(), Path("/")):
+        with pytest.raises(UserError, match="a folder, and no page"):
+            page.write([folder], place)
+    assert sorted(tmp_path.iterdir()) == before  # nothing half written is left
 
 
 def test_headings_and_labels(full: str) -> None:

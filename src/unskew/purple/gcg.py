@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ from unskew.purple.gcg_objective import Objective
 from unskew.purple.gcg_tokens import Tokens, Vocabulary, begin, vocabulary
 from unskew.purple.gcg_types import Allows, Found, Gcg, Prompt, Step
 from unskew.purple.subject import TooLongError
+from unskew.runs import writing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -221,12 +221,7 @@ def _save(path: Path, digest: str, suffix: Tensor, best: Tensor, losses: list[fl
         "best": best.cpu().clone(),
         "losses": torch.tensor(losses, dtype=torch.float64),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".tmp-{path.name}"
-    save_file(tensors, temporary, {"search": digest})
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    writing.replace(path, lambda temporary: save_file(tensors, temporary, {"search": digest}))
 
 
 def _load(

@@ -10,9 +10,10 @@ import base64
 import gzip
 import hashlib
 import json
-import math
 from html import escape
 from typing import Any
+
+from unskew.runs.writing import finite
 
 
 class Safe(str):
@@ -52,7 +53,7 @@ def embed_json(value: Any) -> Safe:
 
     NaN and infinities become null (JSON has no others).
     """
-    dumped = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    dumped = json.dumps(finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         dumped = dumped.replace(character, f"\\u{ord(character):04x}")
     return Safe(dumped)
@@ -70,15 +71,3 @@ def script(source: str) -> tuple[Safe, str]:
     inert = source.replace("</script", "<\\/script").replace("<!--", "<\\!--")
     digest = base64.b64encode(hashlib.sha256(inert.encode()).digest()).decode()
     return Safe(f"<script>{inert}</script>"), f"'sha256-{digest}'"
-
-
-def _finite(value: Any) -> Any:
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case dict():
-            return {str(key): _finite(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_finite(item) for item in value]
-        case _:
-            return value

@@ -24,6 +24,7 @@ from unskew.report.headline import conditional, headline
 from unskew.report.markup import Safe, el, embed_text, join, script
 from unskew.report.remarks import remark
 from unskew.report.sections import Section, sections
+from unskew.runs import writing
 
 if TYPE_CHECKING:
     from unskew.runs.folder import RunFolder
@@ -34,19 +35,18 @@ def write(folders: Sequence[RunFolder], out: Path) -> Path:
 
     Raises UserError where there is no run, a table is damaged, or `out` cannot be written.
     """
+    target = Path(out)
     if not folders:
         raise UserError("a page needs at least one run")
+    if target.is_dir():
+        hint = f"give the page's name, as in: {target / 'report.html'}"
+        raise UserError("this is a folder, and no page", str(target), hint)
     runs = [_read(folder, f"r{index}") for index, folder in enumerate(folders)]
     page = _page(runs)
-    target = Path(out)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.tmp")
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(target)
+        return writing.replace(target, lambda new: new.write_text(page, encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot write the page: {error.strerror}", where=str(target)) from error
-    return target
 
 
 def _read(folder: RunFolder, key: str) -> Shown:

@@ -1,10 +1,13 @@
 """What lies in a runs folder, without trusting any of it: finished, unfinished or damaged."""
 
+import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from unskew.errors import UserError
 from unskew.runs.folder import RunFolder
+
+NAME = re.compile(r"[a-z0-9-]+-[0-9a-f]{12}")
 
 
 class Entry(NamedTuple):
@@ -23,9 +26,14 @@ def list_runs(root: Path) -> list[Entry]:
     root = Path(root)
     if not root.is_dir():
         return []
-    folders = (p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    entries = [_entry(path) for path in sorted(folders)]
+    entries = [_entry(path) for path in sorted(root.iterdir()) if _is_run(path)]
     return sorted(entries, key=lambda entry: entry.when or "", reverse=True)
+
+
+def _is_run(path: Path) -> bool:
+    # A run killed as it began is an empty folder of its name; a run may have been renamed.
+    written = any((path / name).is_file() for name in ("manifest.json", "config.json"))
+    return written or (path.is_dir() and NAME.fullmatch(path.name) is not None)
 
 
 def _entry(path: Path) -> Entry:

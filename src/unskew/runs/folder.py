@@ -14,7 +14,6 @@ kernel when its holder dies, keeps a second writer out.
 """
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel
 
 from unskew.errors import UserError
-from unskew.runs import environment
+from unskew.runs import environment, writing
 from unskew.runs.identity import SEMANTICS_VERSION, file_sha256, run_id
 from unskew.runs.locking import Lock
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LOCK = ".lock"
-TEMPORARY = ".tmp-"
 LOG = "metrics.jsonl"
 # Left out of the manifest: the manifest itself, the lock, and pages, which are drawn from the run
 # and may be drawn anew.
@@ -89,7 +87,7 @@ class RunFolder:
             if (path / "manifest.json").exists():
                 folder.verify()
                 return folder
-            for leftover in sorted(path.rglob(f"{TEMPORARY}*")):
+            for leftover in sorted(path.rglob(f"{writing.TEMPORARY}*")):
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
             folder._write_json("config.json", _identity(id, resolved, folder.parents))
             device = resolved.get("device")
@@ -156,7 +154,7 @@ class RunFolder:
         """Write the manifest, last: from here on the run is finished and no longer written."""
         self._check_writable()
         if (self.path / LOG).exists():
-            _sync(self.path / LOG)  # appended to, and not synced since; its hash comes next
+            writing.sync(self.path / LOG)  # appended to, and not synced since; its hash comes next
         files = {
             name: {"sha256": self.sha256(name), "bytes": (self.path / name).stat().st_size}
             for name in self._files()
@@ -200,7 +198,7 @@ class RunFolder:
     def log(self, record: Mapping[str, Any]) -> None:
         """Append one record to metrics.jsonl, whole; NaN and infinity are written as null."""
         self._check_writable()
-        line = json.dumps(_finite(record), allow_nan=False) + "\n"
+        line = json.dumps(writing.finite(record), allow_nan=False) + "\n"
         # One write in append mode: what a kill leaves is whole lines, but for a torn last one.
         descriptor = os.open(self.path / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -320,21 +318,7 @@ class RunFolder:
             write: fills the empty folder that it is given.
         """
         self._check_writable()
-        path = self.path / name
-        temporary = path.parent / f"{TEMPORARY}{path.name}"
-        try:
-            temporary.mkdir(parents=True)
-            write(temporary)
-            for file in temporary.rglob("*"):
-                _sync(file)
-            if path.exists():
-                shutil.rmtree(path)
-            os.replace(temporary, path)
-            _sync(path.parent)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-        return path
+        return writing.replace_folder(self.path / name, write)
 
     # Inside --------------------------------------------------------------------------------------
 
@@ -367,18 +351,8 @@ class RunFolder:
         self.write_text(name, json.dumps(doc, indent=2, allow_nan=False) + "\n")
 
     def _replace(self, path: Path, write: Callable[[Path], object]) -> None:
-        """Write under a temporary name, sync, rename: `path` is whole at every moment."""
         self._check_writable()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f"{TEMPORARY}{path.name}"
-        try:
-            write(temporary)
-            _sync(temporary)
-            os.replace(temporary, path)
-            _sync(path.parent)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        writing.replace(path, write)
 
 
 def _identity(id: str, config: dict[str, Any], parents: dict[str, str]) -> dict[str, Any]:
@@ -400,23 +374,3 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _damaged(path: Path, what: str) -> UserError:
     hint = "remove the run's folder and give its command again, or restore the file from a copy"
     return UserError(f"damaged: {what}", str(path), hint)
-
-
-def _finite(value: Any) -> Any:
-    match value:
-        case float():
-            return float(value) if math.isfinite(value) else None
-        case Mapping():
-            return {key: _finite(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_finite(item) for item in value]
-        case _:
-            return value
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,24 @@
+"""What several commands share: their options, each with one meaning and one help text."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter, Token
+
+
+def _whole(_: Any, tokens: Sequence[Token]) -> int:
+    # Cyclopts alone would round: two threads for 1.5.
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value!r} is no whole number") from None
+
+
+Whole = Annotated[int | None, Parameter(converter=_whole)]
+Runs = Annotated[Path, Parameter(name="--runs", help="the folder that holds the runs")]
+Threads = Annotated[Whole, Parameter(help="CPU threads to compute with")]
+Words = Annotated[
+    tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
+]
+"""`--option a b c`."""

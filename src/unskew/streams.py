@@ -1,0 +1,79 @@
+"""Standard input and output as they are found: closed, full, or of an encoding that lacks a letter.
+
+A command line is run from cron, behind pipes and under `PYTHONIOENCODING=ascii`. There Python has
+None for a closed stream and raises in the middle of a table for a letter that it cannot write. Here
+a closed output swallows what is printed, a letter without a code is written as its escape, and a
+closed input is an empty one.
+"""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+
+from unskew.errors import UserError
+
+PLACE = "standard input"
+
+
+def prepare() -> None:
+    """Make the standard output and error ones that can be printed to, whatever is printed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def discard_output() -> None:
+    """Write no more: the reader is gone, or nothing more fits. What is buffered is dropped, too."""
+    with contextlib.suppress(OSError, ValueError):  # a stand-in for the stream has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write(data: bytes) -> None:
+    """Bytes to standard output as they are, after what was printed."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def interactive() -> bool:
+    """Whether someone types the input."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def read() -> str:
+    """Standard input whole, its line ends untouched. Raises UserError where it is not UTF-8."""
+    if interactive():
+        print("reading the terminal; Ctrl-D ends the text", file=sys.stderr)
+    return "" if sys.stdin is None else _text(sys.stdin.buffer.read())
+
+
+def lines(prompt: str = "> ") -> Iterator[str]:
+    """The lines of standard input as they come, without their ends; `prompt` where someone types.
+
+    Raises UserError at a line that is not UTF-8.
+    """
+    if sys.stdin is None:
+        return
+    while interactive():
+        try:
+            yield input(prompt)
+        except EOFError:
+            return
+    for before, line in enumerate(sys.stdin.buffer):
+        yield _text(line, before).rstrip("\r\n")
+
+
+def _text(data: bytes, before: int = 0) -> str:
+    """The text of bytes that stand after `before` lines."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = before + data.count(b"\n", 0, error.start) + 1
+        hint = "convert it first, as with: iconv -f latin1 -t utf-8"
+        what = f"byte {error.start + 1}, in line {line}, is not UTF-8"
+        raise UserError(what, PLACE, hint) from None
