@@ -80,12 +80,12 @@ def models(folder: Path, layers: int, width: int, seed: int = 0) -> tuple[Path, 
 
 def ours(folders: Sequence[Path], limit: int | None, batch: int) -> tuple[float, Any]:
     """Seconds of the audit without the loading of models, and its records."""
-    from unskew.audit import engine, records
+    from unskew.audit import engine, loading, records
     from unskew.audit.asking import Asker
     from unskew.audit.names import conjugation
     from unskew.conjugation.base import Identity
 
-    tasks = engine.load_tasks([TASK])
+    tasks = loading.load([TASK])
     for loaded in tasks:  # the peer's budget, so that both generate as much
         task: Any = loaded.task
         task.set_config("generation_kwargs", {"until": ["\n"], "max_gen_toks": BUDGET})

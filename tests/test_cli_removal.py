@@ -114,6 +114,29 @@ def test_a_dry_run_prints_the_settings_and_asks_nothing(
         call("./base", "./mine", "--forget", "f.jsonl", "--set", "margin=0.9", "--dry-run")
 
 
+def test_a_dry_run_says_what_is_not_there_and_refuses_wrong_names(
+    at_world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("original", "./mine", "--forget", "f.jsonl", "--dry-run") == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("# not")]
+    assert notes[0].startswith("# not there: mine: there is no such folder")
+    assert notes[1].startswith("# not there: f.jsonl: there is no such file")
+    assert len(notes) == 2
+    assert call("original", "refuse", "--forget", "forget.jsonl", "--dry-run") == 0
+    assert "# not" not in capsys.readouterr().out
+    told = settings(
+        capsys, "original", "refuse", "--forget", "forget.jsonl", "--conjugations", "rot13,morse"
+    )
+    assert told["conjugations"] == ["rot13", "morse"]
+    wrong = {
+        ("original", "refuse", "--conjugations", "rot31"): "did you mean 'rot13'",
+        ("", "refuse"): "the name of a model is empty",
+    }
+    for words, said in wrong.items():
+        with pytest.raises(UserError, match=said):
+            call(*words, "--forget", "forget.jsonl", "--dry-run")
+
+
 def test_a_method_trains_as_published_unless_a_folder_has_its_name(
     at_world: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +145,7 @@ def test_a_method_trains_as_published_unless_a_folder_has_its_name(
         assert (told["method"]["kind"], told["training"]["steps"]) == (name, steps)
     told = settings(capsys, "./base", "npo", "--forget", "f.jsonl", "--set", "unlearning.seed=3")
     assert told["unlearning"]["seed"] == 3
-    Path("npo").mkdir()
+    Path("npo").symlink_to("refuse")
     assert settings(capsys, "./base", "npo", "--forget", "f.jsonl")["unlearning"] is None
 
 
@@ -153,8 +176,8 @@ def test_a_nursery_is_taught_faster_unless_it_is_said_how_fast(
         (["--benign", "benign.jsonl"], "what was to be unlearned is not given"),
         (["--probes", "p", "--forget", "forget.jsonl"], "--probes stands in place of files"),
         (["--probes", "p", "--benign", "benign.jsonl"], "benign.jsonl: --probes stands"),
-        (["--forget", "nowhere.jsonl"], "nowhere.jsonl: cannot be read"),
-        (["--probes", "nowhere"], "nowhere/colour.jsonl: cannot be read"),
+        (["--forget", "nowhere.jsonl"], "nowhere.jsonl: there is no such file"),
+        (["--probes", "nowhere"], "nowhere/colour.jsonl: there is no such file"),
         (["--forget", "forget.jsonl", "--conjugations", "rot14"], "rot14"),
         (["--forget", "forget.jsonl", "--set", "nonsense=1"], "nonsense"),
         (["--forget", "forget.jsonl", "--oracle", "nobody"], "nobody"),

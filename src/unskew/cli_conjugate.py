@@ -108,7 +108,9 @@ def _list() -> None:
             words.append(f"splits at {promise.boundaries}")
         print(f"{entry.name:{width}}  {entry.description}")
         print(f"{'':{width}}  {'; '.join(words)}")
-    print(f"translations: {', '.join(TRANSLATIONS)}")
+    print("translations, here from English into French:")
+    for name, about in TRANSLATIONS.items():
+        print(f"  {name:{max(map(len, TRANSLATIONS))}}  {about}")
 
 
 def _shown(text: str) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from unskew.cli_options import Runs, Threads, Whole, Words
-from unskew.errors import UserError
+from unskew.cli_options import Runs, Threads, Whole, Words, listed
+from unskew.errors import AbsentError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +109,7 @@ def audit(
     from unskew.audit.api import DEFAULT_CONJUGATIONS, DEFAULT_TASKS
     from unskew.audit.config import load, probed
 
-    witnesses = probed(_listed(probes), oracle)
+    witnesses = probed(listed(probes), oracle)
     if from_logs is not None:
         if base or tuned:
             raise UserError("--from-logs asks no models", str(base), "leave BASE and TUNED out")
@@ -135,7 +135,7 @@ def audit(
     if base is None:
         base, tuned = PAIR
         if not tasks:
-            tasks, include = PAIR_TASKS, (PAIR_PROBES, *_listed(include))
+            tasks, include = PAIR_TASKS, (PAIR_PROBES, *listed(include))
             conjugations = conjugations or PAIR_CONJUGATIONS
     if tuned is None:
         raise UserError(
@@ -145,9 +145,9 @@ def audit(
     given: dict[str, Any] = {
         "base": base,
         "tuned": tuned,
-        "tasks": _listed(tasks) or list(DEFAULT_TASKS),
-        "conjugations": _listed(conjugations) or list(DEFAULT_CONJUGATIONS),
-        "include": _listed(include),
+        "tasks": listed(tasks) or list(DEFAULT_TASKS),
+        "conjugations": listed(conjugations) or list(DEFAULT_CONJUGATIONS),
+        "include": listed(include),
         "template": template,
         "system": system,
         "shots": shots,
@@ -250,8 +250,8 @@ def _run(config: "Audit", runs: Path, dry_run: bool, failing: tuple[str, ...]) -
 
         try:
             print(f"# run id: {identify(config)}")
-        except UserError as error:
-            print(f"# run id: not known yet: {error.what}")
+        except AbsentError as error:
+            print("\n# ".join(f"# run id: not known yet: {error}".splitlines()))
         print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
         return 0
     from unskew.audit.run import execute
@@ -280,11 +280,6 @@ def _shown(folder: "RunFolder", failing: tuple[str, ...]) -> int:
     return FAILED if len(hit) else 0
 
 
-def _listed(words: tuple[str, ...]) -> list[str]:
-    """`a b` and `a,b` both give two names."""
-    return [name for word in words for name in word.split(",") if name]
-
-
 def _changes(group: str, pairs: tuple[str, ...]) -> list[str]:
     for pair in pairs:
         if "=" not in pair:
@@ -295,7 +290,7 @@ def _changes(group: str, pairs: tuple[str, ...]) -> list[str]:
 def _failing(given: tuple[str, ...]) -> tuple[str, ...]:
     from unskew.runs.mistakes import nearest
 
-    words = tuple(_listed(given))
+    words = tuple(listed(given))
     for word in words:
         if word not in VERDICTS:
             raise UserError(

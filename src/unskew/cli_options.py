@@ -22,3 +22,8 @@ Words = Annotated[
     tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
 ]
 """`--option a b c`."""
+
+
+def listed(words: Sequence[str]) -> list[str]:
+    """`a b` and `a,b` both give two names."""
+    return [name for word in words for name in word.split(",") if name]

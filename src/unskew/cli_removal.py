@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from unskew.cli_options import Runs, Threads, Words
+from unskew.cli_options import Runs, Threads, Words, listed
 from unskew.errors import UserError
 
 USAGE = "Usage: unskew removal BASE UNLEARNED [--oracle ORACLE] --forget FILE | --probes FOLDER"
@@ -70,7 +70,7 @@ def removal(
     from unskew.nursery.family import require
 
     require()
-    from unskew.purple.removal_config import Removal
+    from unskew.purple.removal_config import Removal, absent
     from unskew.purple.unlearning import METHODS
     from unskew.runs.config import resolve
 
@@ -82,7 +82,7 @@ def removal(
         doc["data"]["folder"] = str(expanded(probes))
         doc["conjugations"] = OF_NURSERY["conjugations"]
     if conjugations:
-        doc["conjugations"] = list(conjugations)
+        doc["conjugations"] = listed(conjugations)
     if suffix:
         doc["suffix"] = {}
     if unlearned in METHODS and not Path(unlearned).exists():
@@ -94,14 +94,17 @@ def removal(
         *set_,
     ]
     config = resolve(doc, changes, TypeAdapter(Removal), "removal")
-    if dry_run:
-        import yaml
-
-        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
-        return 0
     named = {"base": base, "unlearned": unlearned, "oracle": oracle}
     if config.unlearning is not None:
         del named["unlearned"]
+    given = [name for name in named.values() if name is not None]
+    if dry_run:
+        import yaml
+
+        for error in absent(config, given):
+            print("\n# ".join(f"# not there: {error}".splitlines()))
+        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
+        return 0
     from unskew.audit.folders import model_folder
 
     where = {role: str(model_folder(name)) for role, name in named.items() if name is not None}

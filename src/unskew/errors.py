@@ -27,3 +27,10 @@ class UserError(Exception):
     def __reduce__(self) -> tuple[type, tuple[str, str | None, str | None]]:
         # Exceptions cross process boundaries by pickle, which replays `args` only.
         return type(self), (self.what, self.where, self.hint)
+
+
+class AbsentError(UserError):
+    """Something named that is not there, and may be later: a file, a download, a network.
+
+    A command that only says what it would do (`--dry-run`) reports it and goes on.
+    """

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from audit import tiny, worlds
 from audit.local_server import Cut, LocalServer, status
@@ -107,6 +108,56 @@ def test_what_would_be_run(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     assert "opt-optiml" in capsys.readouterr().out
     assert main(["tasks"]) == 0
     assert "unskew_nli_choice_de" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--tasks", "unskew_nli_e"], "did you mean 'unskew_nli_e"),
+        (["--conjugations", "pig-latn"], "did you mean 'pig-latin'"),
+        (["--conjugations", "pig-latin,self:en-fr@rot31"], "did you mean 'rot13'"),
+        (["--metric", "foo=acc"], "named for 'foo', which is not among the tasks"),
+        (["--template", "modl"], "did you mean 'model'"),
+        (["--include", "file"], "a file, not a folder"),
+    ],
+)
+def test_a_dry_run_finds_the_mistakes_that_the_run_would(
+    given: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    assert main(["audit", *PAIR, *given, "--dry-run"]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["some-org/base", "some-org/tuned"], "# run id: not known yet: some-org/base: "),
+        ([*PAIR, "--include", "later"], "# run id: not known yet: later: there is no such folder"),
+        (
+            [*PAIR, "--conjugations", "book:my.jsonl:en-fr"],
+            "my.jsonl: there is no such",
+        ),
+    ],
+)
+def test_a_dry_run_says_what_is_not_there_yet_and_shows_the_settings(
+    given: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert main(["audit", *given, "--tasks", TASK, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert yaml.safe_load(shown)["tasks"] == [TASK]  # what is said is a comment, hints too
 
 
 def test_a_pair_behind_servers_that_stumble(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from audit import tiny, worlds
-from unskew.audit import engine
+from unskew.audit import engine, loading
 from unskew.audit.asking import Asker
 from unskew.conjugation.base import Conjugation, Identity, NotAdmissible, Promise
 from unskew.errors import UserError
@@ -50,14 +50,14 @@ def bare(folder: Path) -> Any:
 
 
 @pytest.fixture
-def tasks(tmp_path: Path) -> list[engine.Loaded]:
+def tasks(tmp_path: Path) -> list[loading.Loaded]:
     names = ["toy_generate", "toy_choose", "toy_score"]
-    return engine.load_tasks(names, [worlds.tasks(tmp_path / "tasks")])
+    return loading.load(names, [worlds.tasks(tmp_path / "tasks")])
 
 
 @pytest.mark.parametrize("chat", [False, True])
 def test_identity_equals_the_bare_model_exactly(
-    tasks: list[engine.Loaded], model: engine.Harnessed, bare: Any, chat: bool
+    tasks: list[loading.Loaded], model: engine.Harnessed, bare: Any, chat: bool
 ):
     expected = engine.evaluate(bare, tasks, chat=chat, system="Be brief." if chat else None)
     lm = engine.Conjugated(Asker(model), Identity())
@@ -72,7 +72,7 @@ def test_identity_equals_the_bare_model_exactly(
 
 
 def test_everything_goes_through_the_conjugation(
-    tasks: list[engine.Loaded], model: engine.Harnessed
+    tasks: list[loading.Loaded], model: engine.Harnessed
 ):
     lm = engine.Conjugated(Asker(model), Upper())
     samples = engine.evaluate(lm, tasks)
@@ -92,7 +92,7 @@ def test_everything_goes_through_the_conjugation(
 
 
 def test_messages_are_transformed_before_the_template_is_rendered(
-    tasks: list[engine.Loaded], model: engine.Harnessed
+    tasks: list[loading.Loaded], model: engine.Harnessed
 ):
     heard: list[Any] = []
 
@@ -109,7 +109,7 @@ def test_messages_are_transformed_before_the_template_is_rendered(
     assert model.render(heard[0]).startswith("<user>q: THE CAT SEES")
 
 
-def test_exemplars_are_the_same_for_every_arm(tasks: list[engine.Loaded], model: engine.Harnessed):
+def test_exemplars_are_the_same_for_every_arm(tasks: list[loading.Loaded], model: engine.Harnessed):
     first = engine.Conjugated(Asker(model), Identity())
     again = engine.Conjugated(Asker(model), Identity())
     engine.evaluate(first, tasks)
@@ -117,7 +117,7 @@ def test_exemplars_are_the_same_for_every_arm(tasks: list[engine.Loaded], model:
     assert first.traces == again.traces
 
 
-def test_a_cut_answer_and_a_truncated_prompt_are_told(folder: Path, tasks: list[engine.Loaded]):
+def test_a_cut_answer_and_a_truncated_prompt_are_told(folder: Path, tasks: list[loading.Loaded]):
     model = engine.hugging_face(str(folder), record={}, batch=4)
     answers = model.generate(["Q: a\nA:", "Q: b\nA:"], ["\n"], 8)
     texts = model.generate(["Q: a\nA:"], ["\n", answers[0].text[0]], 8)
@@ -145,25 +145,25 @@ def test_answers_are_told_as_they_arrive(model: engine.Harnessed):
 def test_what_cannot_be_audited_is_refused(tmp_path: Path):
     include = [worlds.tasks(tmp_path / "tasks")]
     with pytest.raises(UserError, match="perplexity cannot be audited"):
-        engine.load_tasks(["toy_roll"], include)
+        loading.load(["toy_roll"], include)
     with pytest.raises(UserError, match=r"no task 'unskew_icl_enn'; did you mean 'unskew_icl_en'"):
-        engine.load_tasks(["unskew_icl_enn"], include)
+        loading.load(["unskew_icl_enn"], include)
 
 
 @pytest.mark.slow
 def test_the_whole_catalogue_works_by_name(tmp_path: Path):
     include = [worlds.tasks(tmp_path / "tasks")]
     with pytest.raises(UserError, match=r"no task 'toy_generat'; did you mean 'toy_generate'"):
-        engine.load_tasks(["toy_generat"], include)
+        loading.load(["toy_generat"], include)
     with pytest.raises(UserError, match="arc_easy: its data cannot be loaded"):
-        engine.load_tasks(["arc_easy"])  # known by name; its data are not on this machine
+        loading.load(["arc_easy"])  # known by name; its data are not on this machine
 
 
 def test_data_that_is_not_there_is_a_users_mistake(tmp_path: Path):
     include = worlds.tasks(tmp_path / "tasks")
     (include / "toy.jsonl").unlink()
-    with pytest.raises(UserError, match="toy_generate: its data cannot be loaded"):
-        engine.load_tasks(["toy_generate"], [include])
+    with pytest.raises(UserError, match=r"the task 'toy_generate' cannot be loaded: .*toy\.jsonl"):
+        loading.load(["toy_generate"], [include])
 
 
 def test_a_folder_that_is_no_model_is_a_users_mistake(tmp_path: Path):
@@ -209,5 +209,5 @@ def test_chance_is_the_mean_over_documents_and_not_over_kinds_of_them() -> None:
         doc_to_choice=lambda doc: ["a"] * doc,
         eval_docs=[4] * 95 + [3] * 3 + [5] * 2,
     )
-    loaded = engine._checked("toy", task)
+    loaded = loading._checked("toy", task)
     assert loaded.chance == pytest.approx((95 / 4 + 3 / 3 + 2 / 5) / 100)

@@ -121,6 +121,12 @@ def test_mismatched_logs_are_refused(world: dict[str, Path], tmp_path: Path):
         audited(world, tmp_path, "base", "other")
 
 
+def test_a_metric_of_a_task_that_is_not_logged_is_refused(world: dict[str, Path], tmp_path: Path):
+    folders = world["base"], world["tuned"]
+    with pytest.raises(UserError, match="named for 'foo', which is not among the tasks"):
+        logs.execute(folders, None, ["metrics.foo=acc"], Store(tmp_path))
+
+
 def test_the_run_is_known_by_the_logs_content(world: dict[str, Path], tmp_path: Path):
     first = audited(world, tmp_path, "base", "tuned")
     assert audited(world, tmp_path, "base", "tuned").id == first.id

@@ -162,14 +162,14 @@ def test_from_python_and_where_nothing_fell_nothing_is_heard(world: Path, tmp_pa
 
 
 def test_choices_need_an_oracle_and_a_task_of_one_answer_is_none(tmp_path: Path):
-    from unskew.audit import engine, lessons
+    from unskew.audit import engine, lessons, loading
     from unskew.audit.asking import Asker
     from unskew.conjugation.base import Identity
 
     folder = worlds.tasks(tmp_path / "tasks", n=40)
     model = engine.hugging_face(str(tiny.save(tmp_path / "model")), record={})
     names = ["toy_generate", "toy_choose", "toy_score", "unskew_refusal_en"]
-    for task in engine.load_tasks(names, [folder]):
+    for task in loading.load(names, [folder]):
         lm = engine.Conjugated(Asker(model), Identity(), only=())
         docs: Any = task.task
         clusters = {i: str(i // 2) for i in range(len(docs.eval_docs))}
@@ -200,7 +200,7 @@ def test_choices_need_an_oracle_and_a_task_of_one_answer_is_none(tmp_path: Path)
 
 
 def test_a_task_is_taught_from_its_own_training_side(tmp_path: Path):
-    from unskew.audit import engine, lessons
+    from unskew.audit import engine, lessons, loading
     from unskew.audit.asking import Asker
     from unskew.conjugation.base import Identity
 
@@ -228,7 +228,7 @@ metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}
 metadata: {{version: 1.0, unskew: {{cluster: s}}}}
 """
     )
-    [task] = engine.load_tasks(["toy_split"], [tmp_path])
+    [task] = loading.load(["toy_split"], [tmp_path])
     model = engine.hugging_face(str(tiny.save(tmp_path / "model")), record={})
     lm = engine.Conjugated(Asker(model), Identity(), only=())
     clusters = {i: f"s{i}" for i in range(25)}

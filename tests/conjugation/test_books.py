@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from unskew.conjugation.base import NotAdmissible
 from unskew.conjugation.books import PhraseBook, _pattern
-from unskew.errors import UserError
+from unskew.errors import AbsentError, UserError
 
 ENTRIES = [
     ("The cat sleeps.", "Le chat dort."),
@@ -268,6 +268,7 @@ def test_reading_a_parallel_file(tmp_path: Path) -> None:
         ('{"en": "a", "fr": "b"}\n{"en": "a", "fr": "c"}', "line 2: 'a' has another translation"),
         ('{"en": "a", "fr": "b "}', "line 1: 'b ' is empty or has white space"),
         ("{\n" * 9, "and 4 more"),
+        ('{"en": "a", "de": "b"}\n' * 9, "phrases: one.jsonl: no line has a text in fr"),
         ("", "has no phrases in both en and fr"),
         (b"\xff", "cannot be read"),
     ],
@@ -278,5 +279,5 @@ def test_mistakes_in_the_file_have_line_numbers(tmp_path: Path, text, message: s
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(AbsentError, match="there is no such phrase book"):
         PhraseBook.read(tmp_path / "none.jsonl", "en", "fr")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from unskew.errors import UserError
+from unskew.errors import AbsentError, UserError
 from unskew.runs.lines import kept, objects
 
 
@@ -49,5 +49,7 @@ def test_what_is_no_object_is_named(content: bytes, message: str, tmp_path: Path
     with pytest.raises(UserError, match=message) as caught:
         objects(path, "a form")
     assert caught.value.hint == "a form"
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(AbsentError, match="there is no such file"):
         objects(tmp_path / "absent.jsonl", "a form")
+    with pytest.raises(UserError, match="cannot be read"):
+        objects(tmp_path, "a form")

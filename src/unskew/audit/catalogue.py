@@ -28,7 +28,7 @@ def shipped() -> list[Shipped]:
     """Our tasks, in order of their names."""
     found = []
     for path in sorted(TASKS.glob("*-tasks/*.yaml")):
-        task = _read(path.read_text(encoding="utf-8"))
+        task = parsed(path.read_text(encoding="utf-8"))
         name = str(task["task"])
         tags = task.get("tag") or ()
         about = next(text for start, text in FAMILIES.items() if name.startswith(start))
@@ -36,7 +36,7 @@ def shipped() -> list[Shipped]:
     return sorted(found)
 
 
-def _read(text: str) -> dict[str, Any]:
+def parsed(text: str) -> Any:
     """A task's YAML without the harness's tags (!function), which name code."""
     import yaml
 

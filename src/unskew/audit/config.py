@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Annotated, Any, Literal
 
@@ -180,6 +180,15 @@ def check(config: Audit) -> None:
                 hint="give a folder written by save_pretrained or an id of the hub, "
                 "or leave --probes out",
             )
+
+
+def check_metrics(metrics: Mapping[str, str], tasks: Sequence[str]) -> None:
+    """Raises UserError where a metric is named for a task that is not there."""
+    if unknown := sorted(set(metrics) - set(tasks)):
+        raise UserError(
+            f"a metric is named for {unknown[0]!r}, which is not among the tasks",
+            hint=f"tasks: {', '.join(tasks)}",
+        )
 
 
 class AuditLogs(Frozen):

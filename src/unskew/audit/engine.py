@@ -1,7 +1,7 @@
-"""How the audit meets lm-evaluation-harness 0.4.13: everything that touches it is in this file.
+"""How the audit meets lm-evaluation-harness 0.4.13: here and, for its tasks, in loading.py.
 
-The harness loads tasks, builds requests and scores answers; it never learns that a prompt was
-transformed. These stand between it and a model:
+The harness builds requests and scores answers; it never learns that a prompt was transformed. These
+stand between it and a model:
 
     harness --requests--> Conjugated (an LM of the harness)
                             Under: s(prompt), s_inv(answer), a Trace of each   conjugated.py
@@ -15,15 +15,13 @@ identity the harness sees exactly what it would have seen without us.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -31,29 +29,25 @@ import lm_eval.models  # noqa: F401  # before any model is looked up: fills the 
 import torch
 from lm_eval import evaluator
 from lm_eval.api.model import LM
-from lm_eval.tasks import TaskManager
 
 from unskew.audit.asking import Asker
 from unskew.audit.conjugated import Question, Trace, Under
 from unskew.audit.models import Answer, Message, Prompt, Score
 from unskew.conjugation.base import Conjugation
 from unskew.errors import UserError
-from unskew.runs.mistakes import nearest
 from unskew.runs.quiet import hushed
 from unskew.training.machine import check
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
-    from lm_eval.api.task import Task
+
+    from unskew.audit.loading import Loaded
 
 DEFAULT_BUDGET = 256
 """Tokens to answer with, where a task does not say: the harness's own default."""
 
 REFUSED = -1e30
 """Stands for the log-likelihood of what was refused; finite, as the harness divides by it."""
-
-OURS = "unskew_"
-"""How the names of our own tasks begin."""
 
 UNASKED = Trace("", "", "", refused="not asked")
 """Of a document that is not among those asked."""
@@ -300,96 +294,6 @@ def hugging_face(
     if template is not None:
         lm.tokenizer.chat_template = template
     return Harnessed(lm, record)
-
-
-class Loaded(NamedTuple):
-    """A task, and what the audit needs to know of it."""
-
-    name: str
-    task: Task
-    main: str | None  # the main metric, where the task says it
-    chance: float | None
-    cluster: str | None  # the field of a document that names its source
-    choices: bool
-    beginning: bool = False  # only the beginning of an answer is judged: its end may be cut
-
-
-def load_tasks(
-    names: Sequence[str], include: Sequence[Path] = (), metadata: Mapping[str, Any] | None = None
-) -> list[Loaded]:
-    """Tasks, tags and groups by name: ours and those in `include`, else the harness's catalogue.
-
-    Raises: UserError for an unknown name, data that cannot be had, a task that the audit cannot
-    judge (perplexities, images, code that is run).
-    """
-    from unskew.audit.tasks import TASKS
-
-    places: list[str | Path] = [TASKS, *include]
-    with hushed():
-        manager = TaskManager(
-            include_defaults=False, include_path=places, metadata=dict(metadata or {})
-        )
-        foreign = [n for n in names if n not in manager.all_tasks and not n.startswith(OURS)]
-        if any(not Path(name).is_file() for name in foreign):
-            # The whole catalogue takes some seconds to read, so only where it is needed.
-            manager = TaskManager(include_path=places, metadata=dict(metadata or {}))
-    if unknown := [n for n in names if n not in manager.all_tasks and not Path(n).is_file()]:
-        raise UserError(
-            f"there is no task {unknown[0]!r}{nearest(unknown[0], manager.all_tasks)}",
-            hint="`unskew tasks` lists ours; any task of lm-evaluation-harness works by its name",
-        )
-    found: dict[str, Task] = {}
-    for name in names:
-        try:
-            with hushed():
-                found |= manager.load([name])["tasks"]
-        except UserError:
-            raise
-        except Exception as error:  # whatever a data set's loader raises
-            said = str(error).strip().splitlines()
-            raise UserError(
-                f"its data cannot be loaded: {said[0] if said else type(error).__name__}",
-                where=name,
-                hint="our own tasks (`unskew tasks`) need no network",
-            ) from error
-    return [_checked(name, task) for name, task in found.items()]
-
-
-def _checked(name: str, task: Any) -> Loaded:
-    if task.OUTPUT_TYPE == "loglikelihood_rolling":
-        raise UserError("a perplexity cannot be audited: it has no right answers", where=name)
-    if getattr(task, "UNSAFE_CODE", False):
-        raise UserError("this task runs code that a model wrote; it is not audited", where=name)
-    if getattr(task, "MULTIMODAL", False):
-        raise UserError("this task needs more than text", where=name)
-    said = (task.get_config("metadata") or {}).get("unskew", {})
-    choices = task.OUTPUT_TYPE == "multiple_choice"
-    chance = said.get("chance")
-    if chance is None and choices:
-        counts = [len(task.doc_to_choice(doc)) for doc in task.eval_docs]
-        chance = sum(1.0 / n for n in counts) / len(counts)
-    judged = said.get("judged", "whole")
-    if judged not in ("whole", "beginning"):
-        what = f"metadata.unskew.judged is 'whole' or 'beginning', not {judged!r}"
-        raise UserError(what, where=name)
-    return Loaded(
-        name, task, said.get("main"), chance, said.get("cluster"), choices, judged == "beginning"
-    )
-
-
-def digest(tasks: Sequence[Loaded], limit: int | None) -> str:
-    """SHA-256 of what the tasks ask and expect: an edited file is another audit."""
-    found = hashlib.sha256()
-    for loaded in tasks:
-        task: Any = loaded.task
-        kept = ("output_type", "generation_kwargs", "num_fewshot", "description", "metadata")
-        found.update(repr((loaded.name, [task.get_config(name) for name in kept])).encode())
-        for doc in itertools.islice(task.eval_docs, limit):
-            asked = task.doc_to_text(doc), task.doc_to_target(doc)
-            choices = task.doc_to_choice(doc) if loaded.choices else None
-            document = json.dumps(doc, sort_keys=True, default=str)
-            found.update(repr((document, *asked, choices)).encode("utf-8", "surrogatepass"))
-    return found.hexdigest()
 
 
 def evaluate(

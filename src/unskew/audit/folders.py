@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from unskew.errors import UserError
+from unskew.errors import AbsentError, UserError
 from unskew.probes.deciding import ADAPTER_WEIGHTS, DECIDING, TOKENIZERS, WEIGHTS
 from unskew.runs.identity import file_sha256
 from unskew.runs.mistakes import nearest
@@ -95,6 +95,8 @@ def model_folder(name: str) -> Path:
 
     Raises: UserError: no such folder, none of a model, or not in the cache.
     """
+    if not name:
+        raise UserError("the name of a model is empty", hint="give a folder, or an id of the hub")
     if means_folder(name):
         folder = expanded(name)
         check(folder)
@@ -114,7 +116,7 @@ def check(folder: Path) -> None:
         siblings = [p.name for p in beside.iterdir()] if there(str(beside)) else []
         near = nearest(folder.name, siblings)
         hint = "an id of the hub that looks like a path is written with a revision: ID@main"
-        raise UserError(f"there is no such folder{near}", where, hint)
+        raise AbsentError(f"there is no such folder{near}", where, hint)
     if not folder.is_dir():
         raise UserError("a file, not a folder", where, "give the folder that holds config.json")
     hint = "give a folder written by save_pretrained, of the model and of the tokenizer"
@@ -207,7 +209,7 @@ def snapshot(id: str, revision: str | None = None, network: bool = False) -> Pat
     what = "not in the local cache of the hub, and no such folder"
     if revision is not None:
         what = f"revision {revision} is not in the local cache of the hub"
-    raise UserError(what, id, f"download it first, as in `hf download {id}`, or give a folder")
+    raise AbsentError(what, id, f"download it first, as in `hf download {id}`, or give a folder")
 
 
 def commit(id: str, revision: str | None = None, network: bool = False) -> str:
@@ -241,7 +243,7 @@ def _from_hub(ask: Callable[[], T], id: str, revision: str | None) -> T:
     except Exception as error:
         # The hub's client raises its own, its HTTP library's and the system's errors.
         why = type(error).__name__
-    raise UserError(
+    raise AbsentError(
         f"the hub does not give this model ({why})",
         where=id if revision is None else f"{id}@{revision}",
         hint="look at its spelling, the network, and whether its licence must be accepted",

@@ -18,7 +18,8 @@ from unskew.errors import UserError
 from unskew.probes.documents import Document, dealt_anew, parts
 
 if TYPE_CHECKING:
-    from unskew.audit.engine import Conjugated, Loaded
+    from unskew.audit.engine import Conjugated
+    from unskew.audit.loading import Loaded
 
 SEED = 0
 SPARE = 4

@@ -38,7 +38,7 @@ def execute(
     """
     from pydantic import TypeAdapter
 
-    from unskew.audit.config import AuditLogs
+    from unskew.audit.config import AuditLogs, check_metrics
     from unskew.audit.run import finish
     from unskew.runs.config import resolve
 
@@ -56,6 +56,7 @@ def execute(
         found += rows
         chances |= levels
     table = records.table(found)
+    check_metrics(config.metrics, list(dict.fromkeys(table["task"])))
     arms = table.groupby("task")[["arm", "conjugation"]].apply(lambda t: len(t.drop_duplicates()))
     if (lacking := arms[arms < len(named)]).size:
         raise UserError(

@@ -10,15 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unskew.audit import folders, models, records
 from unskew.audit.asking import Asker
-from unskew.audit.config import Audit, Given, Probed, check
+from unskew.audit.config import Audit, Given, Probed, check, check_metrics
 from unskew.audit.rules import Rules
 from unskew.audit.summary import headline, summarise
 from unskew.audit.witnesses import Bench
@@ -32,7 +30,9 @@ from unskew.runs.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unskew.audit.engine import Conjugated, Loaded
+    from unskew.audit.engine import Conjugated
+    from unskew.audit.loading import Loaded
+    from unskew.audit.names import AskFor
     from unskew.audit.summary import Hear
 
 ARMS = ("base", "tuned")
@@ -77,9 +77,21 @@ def execute(
 
 
 def identify(config: Audit) -> str:
-    """The id of the run that `execute` would make."""
+    """The id of the run that `execute` would make.
+
+    Raises:
+        AbsentError: a model, a file or a data set is not here, so that the id cannot be known.
+        UserError: anything else that `execute` would refuse.
+    """
     require()
     check(config)
+    from unskew.audit import loading
+
+    # First what is known without models and data, which may not be here.
+    loading.check_names(config.tasks, loading.included(config.include))
+    for name in (*config.conjugations, *config.controls):
+        if "mt:" not in name:  # a translation model may be one of the hub, too
+            _conjugation(name, config, lambda _: lambda prompts: [])
     pair = referenced(config)
     return run_id(config, _parents(config, pair, _Transforms(config, pair), _tasks(config)))
 
@@ -95,15 +107,10 @@ def require() -> None:
 
 
 def _tasks(config: Audit) -> list[Loaded]:
-    from unskew.audit import engine
+    from unskew.audit import loading
 
-    tasks = engine.load_tasks(config.tasks, _included(config), config.metadata)
-    unknown = set(config.metrics) - {task.name for task in tasks}
-    if unknown:
-        raise UserError(
-            f"a metric is named for {sorted(unknown)[0]!r}, which is not among the tasks",
-            hint=f"tasks: {', '.join(task.name for task in tasks)}",
-        )
+    tasks = loading.load(config.tasks, loading.included(config.include), config.metadata)
+    check_metrics(config.metrics, [task.name for task in tasks])
     return tasks
 
 
@@ -111,12 +118,12 @@ def _parents(
     config: Audit, pair: Pair, transforms: _Transforms, tasks: Sequence[Loaded]
 ) -> dict[str, str]:
     """Hashes of what decides the numbers beside the configuration."""
-    from unskew.audit import engine
+    from unskew.audit import loading
 
     return {
         **{arm: _digest(record) for arm, record in pair.records.items()},
-        "tasks": engine.digest(tasks, config.limit),
-        "judges": _judges_digest(config),
+        "tasks": loading.digest(tasks, config.limit),
+        "judges": loading.judges_digest(loading.included(config.include)),
         "transforms": _digest(transforms.record()),
     }
 
@@ -330,9 +337,7 @@ class _Transforms:
     def _parse(self, name: str) -> Conjugation:
         if name in self.own:
             return self.own[name]
-        from unskew.audit.names import conjugation
-
-        return conjugation(name, self._ask_for, _included(self.config))
+        return _conjugation(name, self.config, self._ask_for)
 
     def record(self) -> dict[str, Any]:
         """What decides the texts: versions of ciphers, digests of books, models that translate."""
@@ -361,12 +366,15 @@ class _Ask:
         return [answer.text for answer in answers]
 
 
+def _conjugation(name: str, config: Audit, ask_for: AskFor) -> Conjugation:
+    from unskew.audit.loading import included
+    from unskew.audit.names import conjugation
+
+    return conjugation(name, ask_for, included(config.include))
+
+
 def _missing(arm: str) -> Any:
     raise RuntimeError(f"the {arm} model is not open yet")
-
-
-def _included(config: Audit) -> list[Path]:
-    return [folders.expanded(path) for path in config.include]
 
 
 def _requests(task: Loaded, limit: int | None) -> int:
@@ -377,16 +385,3 @@ def _requests(task: Loaded, limit: int | None) -> int:
 
 def _digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(dict(record)).encode()).hexdigest()
-
-
-def _judges_digest(config: Audit) -> str:
-    """Of the code and rules that judge answers, ours and those in included folders, and of the
-    harness: what the same answers score."""
-    from unskew.audit.tasks import TASKS
-
-    digest = hashlib.sha256(version("lm_eval").encode())
-    for folder in (TASKS, *_included(config)):
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in (".yaml", ".py"):
-                digest.update(json.dumps([path.name, path.read_bytes().hex()]).encode())
-    return digest.hexdigest()

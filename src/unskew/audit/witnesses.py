@@ -36,8 +36,9 @@ from unskew.statistics.intervals import Floats
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unskew.audit.engine import Harnessed, Loaded
+    from unskew.audit.engine import Harnessed
     from unskew.audit.lessons import Lessons
+    from unskew.audit.loading import Loaded
 
 Role = Literal["tuned", "base", "oracle", "novel"]
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from unskew.conjugation.base import Conjugation, NotAdmissible, Promise
 from unskew.conjugation.delimiters import SPAN
 from unskew.conjugation.glossary import LINE_BREAK, NUMBER
-from unskew.errors import UserError
+from unskew.errors import AbsentError, UserError
 
 _SLOT = re.compile(r"\{([A-Za-z]\w*)\}")
 _ANY = object()  # in a key, the place of a number
@@ -309,6 +309,8 @@ def parallel(path: Path, source: str, target: str) -> tuple[list[tuple[str, str]
     """
     try:
         lines = path.read_text("utf-8-sig").split("\n")
+    except FileNotFoundError:
+        raise AbsentError("there is no such phrase book", str(path)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot be read as a phrase book: {error}", str(path)) from error
     entries: list[tuple[str, str]] = []
@@ -323,6 +325,13 @@ def parallel(path: Path, source: str, target: str) -> tuple[list[tuple[str, str]
         elif row is not None:
             entries.append(row)
             places.append(f"line {number}")
+    for language in (source, target):
+        if (
+            len(wrong) > _SHOWN
+            and not entries
+            and all(w.endswith(f"no text in {language}") for w in wrong)
+        ):
+            raise UserError(f"no line has a text in {language}", str(path))
     if wrong:
         raise UserError(
             _first(wrong),

@@ -40,13 +40,14 @@ _SIMPLE: tuple[type[Conjugation], ...] = (
     Base64,
     Identity,
 )
-# The forms of translations, for messages and help.
-TRANSLATIONS = (
-    "book:FILE.jsonl:en-fr",
-    "mt:ID_OR_FOLDER:en-fr",
-    "llm:MODEL@BASE_URL:en-fr",
-    "self:en-fr",
-)
+TRANSLATIONS = {
+    "en-fr": "by the phrases of our tasks (en, fr, es, nl, hu, de) and of --include",
+    "book:FILE.jsonl:en-fr": "by phrases of your own",
+    "mt:ID_OR_FOLDER:en-fr": "by a translation model",
+    "llm:MODEL@BASE_URL:en-fr": "by a language model behind an OpenAI-compatible server",
+    "self:en-fr": "by the audited base model itself",
+}
+"""The forms of translations, for messages and help; en-fr stands for any two languages."""
 _PREFIXES = ("book:", "mt:", "llm:", "self:")
 # Up to the first pair of languages that ends the text or the part before "@".
 _TRANSLATION = re.compile(

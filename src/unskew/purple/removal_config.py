@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from unskew.conjugation.names import parse
-from unskew.errors import UserError
+from unskew.errors import AbsentError, UserError
 from unskew.probes import documents
 from unskew.probes.conjugated import in_guise
 from unskew.probes.documents import Document
@@ -23,7 +25,7 @@ from unskew.runs.lines import objects
 from unskew.training import Adam, Training
 from unskew.training.machine import Machine
 
-__all__ = ["Files", "Nursery", "Removal", "Texts", "digest_of", "read"]
+__all__ = ["Files", "Nursery", "Removal", "Texts", "absent", "digest_of", "read"]
 
 
 class Files(Frozen):
@@ -125,8 +127,7 @@ def read(config: Removal) -> Texts:
             told = _of_nursery(data, data.forget, data.language)
             guises = {}
             for name in config.conjugations:
-                source, _, target = name.partition("-")
-                if source == data.language and 2 <= len(target) <= 3:
+                if (target := _language(data, name)) is not None:
                     guises[name] = [*_of_nursery(data, data.forget, target)]
                 else:
                     guises[name] = in_guise(told, parse(name))
@@ -134,6 +135,31 @@ def read(config: Removal) -> Texts:
                 _of_nursery(data, name, data.language) for name in (data.disjoint, data.benign)
             ]
             return Texts(told, others[0], others[1], guises)
+
+
+def absent(config: Removal, models: Sequence[str]) -> list[AbsentError]:
+    """What a run would lack: of `models`, folders or ids, and of its documents the first.
+
+    Raises: UserError for whatever else the run would refuse.
+    """
+    from unskew.audit.folders import model_folder
+
+    for name in config.conjugations:
+        if isinstance(config.data, Files) or _language(config.data, name) is None:
+            parse(name)
+    found: list[AbsentError] = []
+    for look in (*(partial(model_folder, name) for name in models), partial(read, config)):
+        try:
+            look()
+        except AbsentError as error:
+            found.append(error)
+    return found
+
+
+def _language(data: Nursery, name: str) -> str | None:
+    """The language that a conjugation like `en-fr` leads to."""
+    source, _, target = name.partition("-")
+    return target if source == data.language and 2 <= len(target) <= 3 else None
 
 
 def _of_nursery(data: Nursery, probe: str, language: str) -> list[Document]:

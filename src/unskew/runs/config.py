@@ -124,7 +124,9 @@ def _parse(overrides: Sequence[str]) -> list[tuple[tuple[str, ...], Any]]:
         key, equals, written = text.partition("=")
         path = tuple(key.strip().split("."))
         if not equals or not all(path):
-            raise UserError("an override is written key=value", text, "as in: prior.alpha=0.3")
+            raise UserError(
+                "an override is written key=value", text, f"as in: {text or 'key'}=VALUE"
+            )
         try:
             value = parse_yaml(written)
         except ValueError as error:

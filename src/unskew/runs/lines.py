@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unskew.errors import UserError
+from unskew.errors import AbsentError, UserError
 
 
 class Line(NamedTuple):
@@ -28,6 +28,8 @@ def objects(path: Path | Traversable, form: str) -> list[Line]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise AbsentError("there is no such file", str(path), form) from None
     except (OSError, UnicodeDecodeError) as error:
         what = "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else "cannot be read"
         raise UserError(what, str(path), form) from None

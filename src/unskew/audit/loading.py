@@ -1,0 +1,186 @@
+"""Tasks as lm-evaluation-harness 0.4.13 loads them: ours, those of included folders, its own."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from unskew.audit.catalogue import parsed
+from unskew.audit.folders import expanded
+from unskew.audit.names import PHRASES
+from unskew.audit.tasks import TASKS
+from unskew.errors import AbsentError, UserError
+from unskew.runs.mistakes import nearest
+from unskew.runs.quiet import hushed
+
+if TYPE_CHECKING:
+    from lm_eval.api.task import Task
+    from lm_eval.tasks import TaskManager
+
+OURS = "unskew_"
+"""How the names of our own tasks begin."""
+
+
+class Loaded(NamedTuple):
+    """A task, and what the audit needs to know of it."""
+
+    name: str
+    task: Task
+    main: str | None  # the main metric, where the task says it
+    chance: float | None
+    cluster: str | None  # the field of a document that names its source
+    choices: bool
+    beginning: bool = False  # only the beginning of an answer is judged: its end may be cut
+
+
+def load(
+    names: Sequence[str], include: Sequence[Path] = (), metadata: Mapping[str, Any] | None = None
+) -> list[Loaded]:
+    """Tasks, tags and groups by name: ours and those in `include`, else the harness's catalogue.
+
+    Raises: UserError for an unknown name, data that cannot be had, a task that the audit cannot
+    judge (perplexities, images, code that is run).
+    """
+    manager = _manager(names, include, metadata)
+    found: dict[str, Task] = {}
+    for name in names:
+        try:
+            with hushed():
+                found |= manager.load([name])["tasks"]
+        except UserError:
+            raise
+        except Exception as error:  # whatever a task's YAML or a data set's loader raises
+            raise _unloadable(name, error, include) from error
+    return [_checked(name, task) for name, task in found.items()]
+
+
+def check_names(names: Sequence[str], include: Sequence[Path] = ()) -> None:
+    """Raises UserError for a name that no task has. Reads no data."""
+    _manager(names, include)
+
+
+def _manager(
+    names: Sequence[str], include: Sequence[Path], metadata: Mapping[str, Any] | None = None
+) -> TaskManager:
+    """The catalogue in which all of `names` stand."""
+    from lm_eval.tasks import TaskManager
+
+    places: list[str | Path] = [TASKS, *include]
+    with hushed():
+        manager = TaskManager(
+            include_defaults=False, include_path=places, metadata=dict(metadata or {})
+        )
+        foreign = [n for n in names if n not in manager.all_tasks and not n.startswith(OURS)]
+        if any(not Path(name).is_file() for name in foreign):
+            # The whole catalogue takes some seconds to read, so only where it is needed.
+            manager = TaskManager(include_path=places, metadata=dict(metadata or {}))
+    if unknown := [n for n in names if n not in manager.all_tasks and not Path(n).is_file()]:
+        for path in _yaml_files(include):
+            _names(path)  # the harness leaves out what is no YAML, without a word
+        raise UserError(
+            f"there is no task {unknown[0]!r}{nearest(unknown[0], manager.all_tasks)}",
+            hint="`unskew tasks` lists ours; any task of lm-evaluation-harness works by its name",
+        )
+    return manager
+
+
+def _unloadable(name: str, error: Exception, include: Sequence[Path]) -> UserError:
+    said = str(error).strip().splitlines()
+    why = said[0] if said else type(error).__name__
+    for path in _yaml_files(include):
+        if name in _names(path):
+            return UserError(f"the task {name!r} cannot be loaded: {why}", str(path))
+    if Path(name).is_file():
+        return UserError(f"this task cannot be loaded: {why}", name)
+    hint = "our own tasks (`unskew tasks`) need no network"
+    return AbsentError(f"its data cannot be loaded: {why}", name, hint)
+
+
+def _names(path: Path) -> set[Any]:
+    """The names by which the tasks of a YAML file are asked for. Raises UserError: no YAML."""
+    import yaml
+
+    try:
+        task = parsed(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
+    if not isinstance(task, dict):
+        return set()
+    tags = task.get("tag") or ()
+    return {task.get("task"), task.get("group"), *([tags] if isinstance(tags, str) else tags)}
+
+
+def _checked(name: str, task: Any) -> Loaded:
+    if task.OUTPUT_TYPE == "loglikelihood_rolling":
+        raise UserError("a perplexity cannot be audited: it has no right answers", where=name)
+    if getattr(task, "UNSAFE_CODE", False):
+        raise UserError("this task runs code that a model wrote; it is not audited", where=name)
+    if getattr(task, "MULTIMODAL", False):
+        raise UserError("this task needs more than text", where=name)
+    said = (task.get_config("metadata") or {}).get("unskew", {})
+    choices = task.OUTPUT_TYPE == "multiple_choice"
+    chance = said.get("chance")
+    if chance is None and choices:
+        counts = [len(task.doc_to_choice(doc)) for doc in task.eval_docs]
+        chance = sum(1.0 / n for n in counts) / len(counts)
+    judged = said.get("judged", "whole")
+    if judged not in ("whole", "beginning"):
+        what = f"metadata.unskew.judged is 'whole' or 'beginning', not {judged!r}"
+        raise UserError(what, where=name)
+    return Loaded(
+        name, task, said.get("main"), chance, said.get("cluster"), choices, judged == "beginning"
+    )
+
+
+def digest(tasks: Sequence[Loaded], limit: int | None) -> str:
+    """SHA-256 of what the tasks ask and expect: an edited file is another audit."""
+    found = hashlib.sha256()
+    for loaded in tasks:
+        task: Any = loaded.task
+        kept = ("output_type", "generation_kwargs", "num_fewshot", "description", "metadata")
+        found.update(repr((loaded.name, [task.get_config(name) for name in kept])).encode())
+        for doc in itertools.islice(task.eval_docs, limit):
+            asked = task.doc_to_text(doc), task.doc_to_target(doc)
+            choices = task.doc_to_choice(doc) if loaded.choices else None
+            document = json.dumps(doc, sort_keys=True, default=str)
+            found.update(repr((document, *asked, choices)).encode("utf-8", "surrogatepass"))
+    return found.hexdigest()
+
+
+def judges_digest(include: Sequence[Path]) -> str:
+    """Of the code and rules that judge answers, ours and those in included folders, and of the
+    harness: what the same answers score."""
+    digest = hashlib.sha256(version("lm_eval").encode())
+    for folder in (TASKS, *include):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".yaml", ".py"):
+                digest.update(json.dumps([path.name, path.read_bytes().hex()]).encode())
+    return digest.hexdigest()
+
+
+def included(places: Sequence[str]) -> list[Path]:
+    """The folders that `--include` names.
+
+    Raises: UserError for what is no folder, or a folder with no task and no phrases in it.
+    """
+    found = [expanded(place) for place in places]
+    for folder in found:
+        if not folder.exists():
+            raise AbsentError("there is no such folder", str(folder))
+        if not folder.is_dir():
+            hint = "give the folder that holds it"
+            raise UserError("a file, not a folder", str(folder), hint)
+        if not any(_yaml_files([folder])) and not (folder / PHRASES).is_file():
+            what = f"no tasks are in this folder: neither YAML files nor {PHRASES}"
+            raise UserError(what, str(folder))
+    return found
+
+
+def _yaml_files(include: Sequence[Path]) -> Iterator[Path]:
+    for folder in include:
+        yield from sorted(folder.rglob("*.yaml"))

@@ -1,0 +1,75 @@
+"""Tasks of included folders: what is wrong with them is said by their file."""
+
+from pathlib import Path
+
+import pytest
+
+from audit import worlds
+from unskew.audit import loading
+from unskew.audit.names import PHRASES
+from unskew.errors import AbsentError, UserError
+
+TASK = """
+task: mine
+tag: [ours]
+dataset_path: json
+dataset_kwargs: {data_files: DATA}
+test_split: train
+output_type: generate_until
+doc_to_text: "{{q}}"
+doc_to_target: "{{a}}"
+metric_list: [{metric: exact_match}]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "data.jsonl").write_text('{"q": "What is red?", "a": "a rose"}\n')
+    write(tmp_path, TASK)
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> None:
+    data = str(folder / "data.jsonl")
+    (folder / "mine.yaml").write_text(text.replace("DATA", data))
+
+
+def test_a_task_of_an_included_folder_by_its_name_and_by_its_tag(folder: Path) -> None:
+    for name in ("mine", "ours"):
+        [task] = loading.load([name], [folder])
+        assert (task.name, task.choices) == ("mine", False)
+
+
+@pytest.mark.parametrize("name", ["mine", "ours"])
+def test_a_mistake_in_a_task_names_its_file_and_not_the_network(folder: Path, name: str) -> None:
+    write(folder, TASK.replace("output_type", "output_typo"))
+    with pytest.raises(UserError, match=r"cannot be loaded: .*output_typo") as caught:
+        loading.load([name], [folder])
+    assert caught.value.where == str(folder / "mine.yaml")
+    assert not isinstance(caught.value, AbsentError)
+    assert "network" not in str(caught.value)
+
+
+def test_a_task_that_is_no_yaml_is_not_called_unknown(folder: Path) -> None:
+    write(folder, "task: mine\n  bad: [1\n")
+    with pytest.raises(UserError, match=r"mine\.yaml: not valid YAML"):
+        loading.load(["mine"], [folder])
+
+
+def test_data_of_the_hub_may_be_there_later(folder: Path) -> None:
+    with pytest.raises(AbsentError, match="arc_easy: its data cannot be loaded"):
+        loading.load(["arc_easy"], [folder])
+
+
+def test_what_is_included_must_be_a_folder_with_something_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    with pytest.raises(AbsentError, match="no such folder"):
+        loading.included([str(folder)])
+    folder.mkdir()
+    with pytest.raises(UserError, match="no tasks are in this folder"):
+        loading.included([str(folder)])
+    (folder / PHRASES).write_text("")
+    assert loading.included([str(folder)]) == [folder]
+    with pytest.raises(UserError, match="a file, not a folder"):
+        loading.included([str(folder / PHRASES)])
+    assert loading.included([str(worlds.tasks(tmp_path / "tasks"))]) == [tmp_path / "tasks"]
