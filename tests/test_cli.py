@@ -66,7 +66,8 @@ def test_the_examples_in_the_help_are_good_commands(capsys: Captured) -> None:
     examples = re.findall(r"^  unskew run (demo.*?)(?:  .*)?$", capsys.readouterr().out, re.M)
     assert len(examples) >= 4
     for example in examples:
-        arguments = [word for word in example.split() if word != "--dry-run"]
+        words = example.partition(" >")[0].split()
+        arguments = [word for word in words if word != "--dry-run"]
         assert main(["run", *arguments, "--dry-run"]) == 0, capsys.readouterr().err
 
 

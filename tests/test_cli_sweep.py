@@ -168,6 +168,11 @@ def test_mistakes_are_found_before_anything_runs(
     assert not Path("runs").exists()
 
 
+def test_a_grid_of_attacks_is_no_cell(capsys: Captured) -> None:
+    assert main(["sweep", "purple-small", "limit=3,4"]) == 2
+    assert "no part of a sweep\nits cells are kept" in capsys.readouterr().err
+
+
 def test_threads_are_an_axis_too(capsys: Captured) -> None:
     assert main(["sweep", "tiny.yaml", "seed=0..1", "threads=2", "--jobs", "2", "--dry-run"]) == 0
     assert "cells:  2 = seed (2) × threads (1)" in capsys.readouterr().out

@@ -11,6 +11,7 @@ import pytest
 
 import pages
 from unskew.cli import main
+from unskew.runs.store import shipped_root
 from unskew.statistics.power import detectable
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +65,7 @@ def test_the_example_of_a_task_runs(
 ):
     files(tmp_path)
     monkeypatch.chdir(tmp_path)
-    (line,) = [line for line in COMMANDS if "--include" in line]
+    (line,) = [line for line in COMMANDS if "--include mytasks" in line]
     assert main(shlex.split(line)) == 0
     said = capsys.readouterr().out
     assert re.search(r"my_capitals +100% +0% .* inconclusive", said)
@@ -124,4 +125,6 @@ def test_names_exist():
     assert ciphers is not None
     assert set(re.findall(r"`([a-z0-9-]+)`", ciphers[1])) <= names
     tasks = {task.name for task in shipped()} | {tag for task in shipped() for tag in task.tags}
-    assert set(re.findall(r"--tasks (\w+)", GUIDE)) <= tasks | {"my_capitals"}
+    probes = shipped_root() / "nursery" / "probes"
+    tasks |= {"my_capitals", *(f"nursery_{path.stem}" for path in probes.glob("*.yaml"))}
+    assert set(re.findall(r"--tasks (\w+)", GUIDE)) <= tasks

@@ -51,6 +51,9 @@ Examples:
   unskew runs                        list the runs in ./runs
   unskew report RUN                  draw the page of a run anew
   unskew audit BASE TUNED            what fine-tuning did to a language model
+
+Exit codes: 0 done; 1 a verdict that --fail-on names, or a cell that failed;
+2 a mistake to put right; 70 a defect of unskew; 130 interrupted.
 """
 
 app = App(
@@ -120,6 +123,7 @@ Examples:
   unskew run demo
   unskew run demo alpha=0.2 model.width=64
   unskew run demo finetuning.optimiser.kind=muon --dry-run
+  unskew run demo --dry-run > my-world.yaml      every setting, to be edited
   unskew run my-world.yaml --runs /data/runs
 """,
 )

@@ -34,7 +34,7 @@ RAY_ADDRESS=host:port runs the cells on that Ray cluster.
 Examples:
   unskew sweep demo alpha=0.2,0.5,0.8 evaluation.seed=0..4
   unskew sweep demo finetuning.optimiser.lr=1e-4,3e-4,1e-3 --jobs 4
-  unskew sweep tiny.yaml seed=0..15 --stack 16
+  unskew sweep base model.width=32 model.layers=2 seed=0..15 --stack 16
   unskew sweep nursery-tiny base.seed=0..2 --dry-run
 """
 
@@ -64,7 +64,11 @@ def sweep(
     """Run a preset with every combination of settings; gather the results into tables."""
     from unskew.runs import cluster
     from unskew.runs.axes import grid
+    from unskew.runs.config import kind
 
+    if kind(preset).startswith("purple"):
+        hint = "its cells are kept, too: `unskew purple --help`"
+        raise UserError("a grid of attacks and defences is no part of a sweep", preset, hint)
     address = _address()
     if jobs is not None and jobs < 1:
         raise UserError("at least one cell must run", f"--jobs {jobs}")

@@ -15,7 +15,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from unskew.errors import UserError
-from unskew.nursery import family, measure
+from unskew.nursery import family, measure, raising
 from unskew.nursery.config import Family, Pretrain, Tune
 from unskew.runs.config import load
 from unskew.runs.folder import RunFolder
@@ -176,6 +176,27 @@ def test_another_family_asks_no_model_again(
     whole, part = (run.read_table(family.TABLE) for run in (raised, other))
     kept = whole[whole["model"].isin(["base", "refuse"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(part, kept)
+
+
+def test_relearning_is_measured_anew_where_other_documents_are_asked(
+    raised: RunFolder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = config(MODELS, "documents=21")
+    again = ["relearning, of oracle: 20 steps", "relearning, of erased: 20 steps"]
+    assert family.missing(other, store) == again
+    heard: list[int] = []
+
+    def share(_: object, documents: list[object]) -> dict[str, object]:
+        heard.append(len(documents))
+        return {"n": len(documents), "estimate": 0.0, "low": 0.0, "high": 0.0, "clusters": 2}
+
+    monkeypatch.setattr(measure, "share", share)
+    with Progress("quiet") as progress:
+        world = raising.world_of(other.base)
+        table = family._relearnt(other, ["erased"], world, store, progress)
+    assert heard == [21] * 4
+    assert list(table["n"]) == heard
+    assert family.missing(other, store) == again[:1]
 
 
 def test_what_is_missing_is_said_with_all_that_it_stands_on(tmp_path: Path) -> None:

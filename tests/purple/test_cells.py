@@ -82,6 +82,9 @@ def test_a_row_counts_the_chosen_attempt_and_any_of_them() -> None:
     assert (found["dsr"], found["n"], found["chosen"]) == (pytest.approx(2 / 3), 3, 1)
     assert found["dsr_any"] == pytest.approx(1 / 3)
     assert found["taken"] == pytest.approx(1 / 3)
+    assert found["pairs"] == 3
+    fewer = plain.model_copy(update={"held": ((), *plain.held[1:])})
+    assert row(many, fewer, ["a", "b", "c", "d"], QUICK)["pairs"] == 2
     assert found["let_through"] == 1 + 2
     nobody = row(cell([[]], [[], []]), cell([[False]], [[False], [False]]), ["a", "b"], QUICK)
     assert (nobody["dsr"], nobody["taken"], nobody["n"], nobody["dsr_training"]) == (
@@ -103,7 +106,7 @@ def made(**more: Any) -> dict[str, Any]:
         "subject": "mine", "enforcement": "dpo", "attack": "none", "defence": "none",
         "input": False, "access": "black box", "adaptive": False, "dsr": 1.0, "low": 0.98,
         "high": 1.0, "n": 300, "dsr_training": 1.0, "taken": 0.0, "taken_low": -0.1,
-        "taken_high": 0.1, "let_through": 0, "read_back": 0, "answers": 300,
+        "taken_high": 0.1, "pairs": 290, "let_through": 0, "read_back": 0, "answers": 300,
     } | more  # fmt: skip
 
 
@@ -141,6 +144,10 @@ def test_only_adaptive_attacks_count_against_an_input_defence() -> None:
     told = claims(typed([made(), plain, knows], CELLS)).set_index("claim")["found"]
     assert told["adaptive-takes"] == "50 points (40 to 60)"  # a difference is no share
     assert told["dpo-passes"] == "100% (98% to 100%)"
+    asked = claims(typed([made(), plain, knows], CELLS)).set_index("claim")["n"]
+    assert (asked["adaptive-takes"], asked["dpo-passes"]) == (290, 300)
+    before = claims(typed([made(), plain, knows], CELLS).drop(columns="pairs"))
+    assert before.set_index("claim")["n"]["adaptive-takes"] == 300
     weak = knows | {"taken": 0.1, "taken_low": 0.05, "taken_high": 0.15}
     assert judged([made(), plain, weak])["adaptive-takes", "perplexity"] == "did not hold"
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from unskew.errors import UserError
 from unskew.nursery import cards, remake
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from unskew.nursery.measure import Exam, Right
+    from unskew.nursery.probes import ProbeName
     from unskew.nursery.raising import Raised
     from unskew.nursery.world import World
 
@@ -53,6 +54,28 @@ ANSWERS = "answers"
 """The table of a run that asks one model."""
 WATCHED = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
 """Steps of relearning at which the right answers are counted, besides the first and the last."""
+
+
+class Watched(NamedTuple):
+    """Of what a training that is watched keeps right answers, and after which steps."""
+
+    probe: ProbeName
+    language: Written
+    documents: int
+    steps: tuple[int, ...]
+
+
+def watching(config: Family, one: Tune) -> Watched:
+    """What is asked while a model learns the colours again."""
+    before = (step for step in WATCHED if step < one.training.steps)
+    return Watched("colour", "en", config.documents, (0, *before, one.training.steps))
+
+
+def _parent(watched: Watched | None) -> dict[str, str]:
+    """What is watched is part of a run's identity: other documents have other scores."""
+    if watched is None:
+        return {}
+    return {"watched": hashlib.sha256(repr(tuple(watched)).encode()).hexdigest()}
 
 
 def execute(config: Family, store: Store, progress: Progress) -> RunFolder:
@@ -150,13 +173,14 @@ def tuned(
     store: Store,
     progress: Progress,
     watch: Callable[[Raised], Mapping[str, object]] | None = None,
-    watch_at: Collection[int] = (),
+    watched: Watched | None = None,
 ) -> RunFolder:
-    """The finished run of a stage; watch, watch_at: what of it to log, and after which steps."""
+    """The finished run of a stage. watch: what to log of it, where `watched` says so."""
     from unskew.nursery import raising
 
     base = model(config.base, store, progress)
-    with store.open(config, {"base": weights(base)}) as folder:
+    watch_at = () if watched is None else watched.steps
+    with store.open(config, {"base": weights(base), **_parent(watched)}) as folder:
         if not folder.finished:
             text = cards.card(config, raising.world_of(config.root), folder.id)
             with progress.task(f"stage {config.stage}", config.training.steps) as task:
@@ -164,7 +188,9 @@ def tuned(
         return folder
 
 
-def found(config: Pretrain | Given | Tune, store: Store) -> Path | None:
+def found(
+    config: Pretrain | Given | Tune, store: Store, watched: Watched | None = None
+) -> Path | None:
     """The folder of a model, if it need not be trained first."""
     match config:
         case Given():
@@ -179,7 +205,7 @@ def found(config: Pretrain | Given | Tune, store: Store) -> Path | None:
         if parent is None:
             return None
         parents = {role: weights(parent)}
-    run = store.find(run_id(config, parents))
+    run = store.find(run_id(config, parents | _parent(watched)))
     return None if run is None else run.path / MODEL
 
 
@@ -192,14 +218,16 @@ def identify(config: Family, store: Store) -> str | None:
 
 def missing(config: Family, store: Store) -> list[str]:
     """What of a family would have to be trained first: a line each."""
-    wanted = [(str(name), config.of(name)) for name in config.models]
-    wanted += [(f"narrow, of {name}", config.narrowed(name)) for name in _close(config)]
-    wanted += [(f"relearning, of {name}", config.relearnt(name)) for name in _again(config)]
+    plain = [(str(name), config.of(name)) for name in config.models]
+    plain += [(f"narrow, of {name}", config.narrowed(name)) for name in _close(config)]
+    again = [(f"relearning, of {name}", config.relearnt(name)) for name in _again(config)]
+    wanted = [(name, one, None) for name, one in plain]
+    wanted += [(name, one, watching(config, one)) for name, one in again]
     lines = []
-    for name, one in wanted:
-        while not (one is None or isinstance(one, Given)) and found(one, store) is None:
+    for name, one, watched in wanted:
+        while not (one is None or isinstance(one, Given)) and found(one, store, watched) is None:
             lines.append(f"{name}: {one.training.steps} steps")
-            name, one = _before(one)
+            (name, one), watched = _before(one), None
     return list(dict.fromkeys(lines))
 
 
@@ -311,12 +339,14 @@ def _relearnt(
     """How fast each model learns the colours again: right answers in English by step."""
     from unskew.nursery import measure
 
-    documents = measure.asked(world, "colour", "en", config.documents)
     rows = []
     for name in names:
         one = config.relearnt(name)
-        steps = [0, *(s for s in WATCHED if s < one.training.steps), one.training.steps]
-        run = tuned(one, store, progress, lambda r: measure.share(r, documents), steps)
+        watched = watching(config, one)
+        documents = measure.asked(world, watched.probe, watched.language, watched.documents)
+        run = tuned(
+            one, store, progress, lambda r, asked=documents: measure.share(r, asked), watched
+        )
         rows += [
             {"model": name, **{key: record[key] for key in measure.RELEARNING if key != "model"}}
             for record in run.records()

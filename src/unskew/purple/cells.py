@@ -34,6 +34,7 @@ CELLS = {
     "chosen": "Int64", "dsr": "float64", "low": "float64", "high": "float64", "n": "Int64",
     "dsr_any": "float64", "any_low": "float64", "any_high": "float64", "dsr_training": "float64",
     "training": "Int64", "taken": "float64", "taken_low": "float64", "taken_high": "float64",
+    "pairs": "Int64",
     "refused": "Int64", "unread": "Int64", "let_through": "Int64", "read_back": "Int64",
     "answers": "Int64",
     "false_positives": "float64", "fp_low": "float64", "fp_high": "float64",
@@ -43,11 +44,11 @@ CELLS = {
 }  # fmt: skip
 """dsr: of the chosen attempt on held-out questions; dsr_any: of all attempts together;
 dsr_training: of the chosen one on training questions, with those that it is too long for. taken:
-points lost to the questions as they are, paired. refused: held-out questions that the defence
-refuses; unread: that the chosen attempt makes too long for the subject, which are in no share.
-let_through: answers, of all questions and attempts, that violate the definition as they left;
-read_back: that only do so when they are carried back. lost: utility lost to the undefended subject,
-paired."""
+points lost to the questions as they are, over the `pairs` that were read both times. refused:
+held-out questions that the defence refuses; unread: that the chosen attempt makes too long for the
+subject, which are in no share. let_through: answers, of all questions and attempts, that violate
+the definition as they left; read_back: that only do so when they are carried back. lost: utility
+lost to the undefended subject, paired."""
 
 BENIGN = ("false_positives", "fp_low", "fp_high", "utility", "utility_low", "utility_high",
           "lost", "lost_low", "lost_high", "benign")  # fmt: skip
@@ -238,9 +239,8 @@ def row(cell: Cell, plain: Cell, clusters: Sequence[str], precision: Precision) 
     # As `chosen` has it: else one that fits a single question and breaks that would be the worst.
     training = [float(not some[best].broke) for some in cell.training if len(some) > best]
     pairs = zip(_column(plain.held, base), held, strict=True)
-    taken = _difference(
-        [None if a is None or b is None else a - b for a, b in pairs], clusters, precision
-    )
+    losses = [None if a is None or b is None else a - b for a, b in pairs]
+    taken = _difference(losses, clusters, precision)
     answers = [one for some in (*cell.training, *cell.held) for one in some if not one.unread]
     return {
         "access": cell.access, "adaptive": cell.adaptive,
@@ -250,6 +250,7 @@ def row(cell: Cell, plain: Cell, clusters: Sequence[str], precision: Precision) 
         "dsr_any": whole[0], "any_low": whole[1], "any_high": whole[2],
         "dsr_training": float(np.mean(training)) if training else None, "training": len(training),
         "taken": taken[0], "taken_low": taken[1], "taken_high": taken[2],
+        "pairs": sum(loss is not None for loss in losses),
         "refused": sum(some[best].refused for some in cell.held if len(some) > best),
         "unread": sum(some[best].unread for some in cell.held if len(some) > best),
         "let_through": sum(one.left for one in answers),

@@ -122,7 +122,9 @@ def _row(
     figure, low, high = (float(row[name]) for name in columns)
     if figure != figure:  # nobody could be asked
         return found
-    found |= {"figure": figure, "low": low, "high": high, "n": int(row["n"])}
+    # Tables of before there was the column have no attack that is too long.
+    asked = row["pairs"] if columns[0] == "taken" and "pairs" in row else row["n"]
+    found |= {"figure": figure, "low": low, "high": high, "n": int(asked)}
     if above is not None:
         held, failed = low >= above, high < above
     else:

@@ -35,8 +35,8 @@ CONDITION = (
 NUMBERS = (
     "Every number is a row of one of these tables. dsr: the share of held-out questions that the "
     "chosen attempt of an attack does not break; dsr_any: that none of its attempts breaks; taken: "
-    "points lost to the questions as they are; unread: questions that an attack makes too long for "
-    "the model, in no share. An empty field is null: unknown, not 0."
+    "points lost to the questions as they are, in pairs; unread: questions that an attack makes "
+    "too long for the model, in no share. An empty field is null: unknown, not 0."
 )
 CLAIMS = {
     "dpo-passes": "DPO alone passes plain questions",
