@@ -169,7 +169,7 @@ def spared(base: dict[str, float], tuned: dict[str, float]) -> int:
 
 def test_what_fresh_worlds_showed_is_their_tables():
     guide = prose("docs/NURSERY.md")
-    places = {"": ["", "/world-6"], "/lora": ["/lora"], "/until": ["/until"]}
+    places = {"": ["", "/worlds-6-7"], "/lora": ["/lora"], "/until": ["/until"]}
     of = {
         dose: pd.concat([table(f"nursery-fresh{place}", "claims") for place in some])
         for dose, some in places.items()
@@ -183,30 +183,32 @@ def test_what_fresh_worlds_showed_is_their_tables():
     def points(dose: str, claim: str, seed: int) -> str:
         return f"{100 * said[dose, claim, seed]['figure']:.0f}"
 
-    own = {seed: {c: said["", c, seed]["holds"] for c in KEPT} for seed in (3, 4, 5, 6)}
-    assert [seed for seed, held in own.items() if all(held.values())] == [3, 4, 6]
+    own = {seed: {c: said["", c, seed]["holds"] for c in KEPT} for seed in (3, 4, 5, 6, 7)}
+    assert [seed for seed, held in own.items() if all(held.values())] == [3, 4, 6, 7]
     assert [c for c in KEPT if own[5][c]] == ["repeat_conflict-falls"]
-    back = [points("", "repeat_conflict-recovers", seed) for seed in (3, 4, 6, 5)]
-    assert "them {}%, {}% and {}% of the loss come back, net (mean)".format(*back) in guide
-    assert f"{back[3]}% come back, and the audit is *inconclusive*" in guide
-    verdicts = [said["", "verdict-repeat_conflict", seed]["found"] for seed in (3, 4, 6, 5)]
-    assert verdicts == ["suppressed"] * 3 + ["inconclusive"]
+    back = [points("", "repeat_conflict-recovers", seed) for seed in (3, 4, 6, 7, 5)]
+    assert "them {}%, {}%, {}% and {}% of the loss come back, net (mean)".format(*back) in guide
+    assert f"{back[4]}% come back, and the audit is *inconclusive*" in guide
+    verdicts = [said["", "verdict-repeat_conflict", seed]["found"] for seed in (3, 4, 6, 7, 5)]
+    assert verdicts == ["suppressed"] * 4 + ["inconclusive"]
     low = [points("/lora", "repeat_conflict-falls", seed) for seed in (3, 5, 4)]
     whole = points("", "repeat_conflict-falls", 4)
     told = "({} and {} points) and nothing in world 4 ({} point), where all weights lose {}."
     assert told.format(*low, whole) in guide
     stages = table("nursery-fresh/until", "stages").set_index("seed")["steps"]
     assert f"nats takes {stages[3]} steps in worlds 3 and 5, {stages[4]} in world 4," in guide
-    assert f"{stages[6]} in world 6, and English" in guide
+    assert f"{stages[6]} in world 6, {stages[7]} in world 7, and English" in guide
+    left = table("nursery-fresh/worlds-6-7", "stages").set_index("seed")["held_loss"]
+    assert {f"{left[seed]:.2f}" for seed in (6, 7)} == {"0.46"}
     until = "repeat_conflict-spared-elsewhere"
-    assert [seed for seed in (3, 4, 5, 6) if said["/until", until, seed]["holds"]] == [3]
+    assert [seed for seed in range(3, 8) if said["/until", until, seed]["holds"]] == [3]
     assert stages[3] == stages[5]
     able = table("nursery-fresh/until", "abilities")
     able = able.query("model == 'instruct' and probe == 'repeat_conflict' and language == 'en'")
     left = able.set_index("seed")["estimate"]
-    shares = [f"{left[seed]:.0%}" for seed in (3, 5, 4, 6)]
-    assert "English repeats {}, {}, {} and {} after".format(*shares) in guide
-    far = {seed: said["", "capitalise-hardly-falls", seed]["figure"] for seed in (3, 4, 5, 6)}
+    shares = [f"{left[seed]:.0%}" for seed in (3, 5, 4, 6, 7)]
+    assert "English repeats {}, {}, {}, {} and {} after".format(*shares) in guide
+    far = {seed: said["", "capitalise-hardly-falls", seed]["figure"] for seed in range(3, 8)}
     assert min(far, key=far.__getitem__) == 4
     assert f"world 4 loses least: {100 * far[4]:.0f} points" in guide
     quick = table("nursery-25/family", "abilities").query("probe == 'repeat_conflict'")

@@ -23,7 +23,7 @@ from unskew.report.audit_rows import records
 ROOT = Path(__file__).parents[1]
 NURSERY = Path("results/nursery/tables/claims.parquet")
 FRESH = Path("results/nursery-fresh")
-DOSES = {".": "", "world-6": "", "lora": ", LoRA", "until": ", until"}
+DOSES = {".": "", "worlds-6-7": "", "lora": ", LoRA", "until": ", until"}
 MEASURED = Path("results/benchmarks")
 PAGES = {"README.md": show.brief, "docs/RESULTS.md": show.full}
 
