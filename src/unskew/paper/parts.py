@@ -69,13 +69,12 @@ class Part:
 @cache
 def parts() -> Mapping[tuple[PartName, Scale], Part]:
     """Every part by name and scale."""
-    nights = "a night on 2 cores (estimated)"
     listed = [
         _laboratory("laboratory", "demo", "demo", "2 minutes on 2 cores"),
         _laboratory("diversity", "demo", "diversity", "8 minutes on 2 cores"),
         Part("pair", "demo", ("unskew audit",), "3 minutes on 2 cores", _pair, _make_pair),
         _grid("demo", "5 minutes on 2 cores"),
-        _laboratory("laboratory", "small", "small", nights),
+        _laboratory("laboratory", "small", "demo-seeds", "two hours on 1 core"),
         Part(
             "family", "small", ("unskew paper make icl-lost --scale small",),
             "about 5 hours per seed on 1 core, 3 seeds", families.families,
