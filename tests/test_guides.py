@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from pages import ROOT, prose, table
+from unskew.purple.grid_claims import TAKEN, worst
 
 PURPLE = prose("docs/PURPLE.md")
 
@@ -35,6 +36,23 @@ def test_what_breaks_the_taught_models_in_the_grid_of_the_claims_is_its_table(su
     plain = cells[(cells["attack"] == "none") & (cells["defence"] == "none")].iloc[0]
     assert f"Where all of {plain['n']} questions are defended the lower bound is" in PURPLE
     assert f"the lower bound is {plain['low']:.1%}," in PURPLE
+
+
+def test_what_takes_most_from_input_defences_without_a_search_is_the_tables():
+    lost = {}
+    for subject in ("dpo", "adversarial", "sft"):
+        cells = table(f"purple-small/{subject}", "cells")
+        hit = worst(cells[cells["input"].fillna(False)]).set_index("defence")
+        assert set(hit["attack"].str.partition(" ")[0]) == {"translated"}
+        assert (hit["taken_low"] > TAKEN).all()
+        lost[subject] = hit.sort_values("taken")[["taken", "taken_low", "taken_high"]]
+    ends = lost["dpo"].iloc[[0, -1]]
+    assert list(ends.index) == ["repetition", "refusals"]
+    (a, b, c), (d, e, f) = ([f"{100 * x:.0f}" for x in row] for row in ends.to_numpy())
+    assert f"takes {a} points (repetition, {b} to {c}) to {d} (refusals, {e} to {f}) from" in PURPLE
+    spans = [[f"{100 * x:.0f}" for x in lost[s]["taken"].iloc[[0, -1]]] for s in lost]
+    told = "{} to {} from the `adversarial` model and {} to {} from SFT"
+    assert told.format(*spans[1], *spans[2]) in PURPLE
 
 
 def test_what_defeats_the_model_taught_by_sft_is_its_table():

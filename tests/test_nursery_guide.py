@@ -186,6 +186,7 @@ def test_what_fresh_worlds_showed_is_their_tables():
     own = {seed: {c: said["", c, seed]["holds"] for c in KEPT} for seed in (3, 4, 5, 6, 7)}
     assert [seed for seed, held in own.items() if all(held.values())] == [3, 4, 6, 7]
     assert [c for c in KEPT if own[5][c]] == ["repeat_conflict-falls"]
+    assert "four of five fresh worlds spare all three" in prose("README.md")
     back = [points("", "repeat_conflict-recovers", seed) for seed in (3, 4, 6, 7, 5)]
     assert "them {}%, {}%, {}% and {}% of the loss come back, net (mean)".format(*back) in guide
     assert f"{back[4]}% come back, and the audit is *inconclusive*" in guide
