@@ -124,6 +124,9 @@ def test_a_dry_run_says_what_is_not_there_and_refuses_wrong_names(
     assert len(notes) == 2
     assert call("original", "refuse", "--forget", "forget.jsonl", "--dry-run") == 0
     assert "# not" not in capsys.readouterr().out
+    book = ["--conjugations", "book:later.jsonl:en-fr", "mt:no/model:en-fr"]
+    assert call("original", "refuse", "--forget", "forget.jsonl", *book, "--dry-run") == 0
+    assert "# not there: later.jsonl: there is no such phrase book" in capsys.readouterr().out
     told = settings(
         capsys, "original", "refuse", "--forget", "forget.jsonl", "--conjugations", "rot13,morse"
     )

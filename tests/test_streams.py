@@ -65,14 +65,26 @@ def test_what_is_typed_ends_with_ctrl_d(monkeypatch: pytest.MonkeyPatch) -> None
     assert list(streams.lines()) == ["one", "two"]
 
 
+def test_what_is_typed_is_utf_8_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def strict(_: str) -> str:
+        return b"caf\xe9".decode("utf-8")
+
+    for read in (strict, lambda _: "caf\udce9"):  # as a terminal in UTF-8 and one in C give it
+        monkeypatch.setattr("builtins.input", read)
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+        with pytest.raises(UserError, match="byte 4, in line 1, is not UTF-8"):
+            next(streams.lines())
+
+
 @pytest.mark.parametrize("command", ["conjugate rot13", "conjugate rot13 --check"])
 def test_commands_take_a_closed_input_as_an_empty_one(command: str) -> None:
     done = shell(f"unskew {command} <&-")
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_an_encoding_without_a_letter_costs_that_letter_alone() -> None:
-    done = shell("unskew conjugate --list", PYTHONIOENCODING="ascii")
+@pytest.mark.parametrize("encoding", ["ascii", "ascii:surrogateescape"])
+def test_an_encoding_without_a_letter_costs_that_letter_alone(encoding: str) -> None:
+    done = shell("unskew conjugate --list", PYTHONIOENCODING=encoding)
     whole = shell("unskew conjugate --list", PYTHONIOENCODING="utf-8")
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode("ascii") != whole.stdout.decode("utf-8")  # there is such a letter
@@ -87,3 +99,4 @@ def test_a_closed_output_hears_nothing_and_a_full_one_is_said() -> None:
         assert full.returncode == 2
         assert full.stderr.startswith(b"error: no space left on device\n")
         assert b"Traceback" not in full.stderr
+    assert shell("unskew runz 2> /dev/full").returncode == 2

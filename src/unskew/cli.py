@@ -6,6 +6,7 @@ ours (with its traceback); 130 interrupted. Everything heavy is imported inside 
 that help and mistakes answer at once.
 """
 
+import contextlib
 import errno
 import os
 import shlex
@@ -330,6 +331,11 @@ def _defect() -> int:
 
 def _complain(text: str) -> None:
     first, _, rest = text.partition("\n")
+    with contextlib.suppress(OSError):  # nobody can be told, and the exit code says it too
+        _tell(first, rest)
+
+
+def _tell(first: str, rest: str) -> None:
     red, plain = ("\033[31m", "\033[0m") if _coloured() else ("", "")
     print(f"{red}error: {first}{plain}", file=sys.stderr)
     if rest:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from unskew.cli_options import Runs, Threads, Words, listed
-from unskew.errors import UserError
+from unskew.errors import AbsentError, UserError
+
+if TYPE_CHECKING:
+    from unskew.purple.removal_config import Removal
 
 USAGE = "Usage: unskew removal BASE UNLEARNED [--oracle ORACLE] --forget FILE | --probes FOLDER"
 EXAMPLES = """
@@ -70,7 +75,7 @@ def removal(
     from unskew.nursery.family import require
 
     require()
-    from unskew.purple.removal_config import Removal, absent
+    from unskew.purple.removal_config import Removal
     from unskew.purple.unlearning import METHODS
     from unskew.runs.config import resolve
 
@@ -101,7 +106,7 @@ def removal(
     if dry_run:
         import yaml
 
-        for error in absent(config, given):
+        for error in _absent(config, given):
             print("\n# ".join(f"# not there: {error}".splitlines()))
         print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
         return 0
@@ -124,6 +129,24 @@ def removal(
         page.write([folder], drawn)
     print(f"page: {shorten(drawn)}")
     return 0
+
+
+def _absent(config: Removal, models: list[str]) -> list[AbsentError]:
+    """What a run would lack. Raises UserError for other mistakes that can be found without it."""
+    from unskew.audit.folders import model_folder
+    from unskew.purple.removal_config import guise, without_guises
+
+    looks: list[Callable[[], object]] = [partial(model_folder, name) for name in models]
+    looks.append(partial(without_guises, config))
+    # A translation model is loaded where its name is read.
+    looks += [partial(guise, config, name) for name in config.conjugations if "mt:" not in name]
+    found: list[AbsentError] = []
+    for look in looks:
+        try:
+            look()
+        except AbsentError as error:
+            found.append(error)
+    return found
 
 
 def _data(

@@ -23,7 +23,7 @@ def prepare() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
@@ -61,9 +61,12 @@ def lines(prompt: str = "> ") -> Iterator[str]:
         return
     while interactive():
         try:
-            yield input(prompt)
+            typed = input(prompt)
         except EOFError:
             return
+        except UnicodeDecodeError as error:
+            typed = error.object.decode(errors="surrogateescape")
+        yield _text(typed.encode(errors="surrogateescape"))
     for before, line in enumerate(sys.stdin.buffer):
         yield _text(line, before).rstrip("\r\n")
 

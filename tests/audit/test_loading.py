@@ -50,15 +50,42 @@ def test_a_mistake_in_a_task_names_its_file_and_not_the_network(folder: Path, na
     assert "network" not in str(caught.value)
 
 
-def test_a_task_that_is_no_yaml_is_not_called_unknown(folder: Path) -> None:
+def test_a_task_that_is_no_yaml_is_named_where_its_name_is_unknown(folder: Path) -> None:
     write(folder, "task: mine\n  bad: [1\n")
-    with pytest.raises(UserError, match=r"mine\.yaml: not valid YAML"):
+    with pytest.raises(UserError, match="there is no task 'mine'") as caught:
+        loading.load(["mine"], [folder])
+    assert caught.value.hint == f"left out, as not valid YAML: {folder / 'mine.yaml'}"
+
+
+def test_other_files_of_the_folder_are_not_blamed(folder: Path) -> None:
+    (folder / "aa.yaml").write_text("a: 1\n---\nb: 2\n")
+    (folder / "group.yaml").write_text("group: all_of_mine\ntask: [mine, {task: other}]\n")
+    (folder / "nowhere.yaml").symlink_to(folder / "absent.yaml")
+    write(folder, TASK.replace("output_type", "output_typo"))
+    with pytest.raises(UserError, match="output_typo") as caught:
+        loading.load(["mine"], [folder])
+    named = [folder / "group.yaml", folder / "mine.yaml"]  # both have tasks of that name
+    assert caught.value.where == ", ".join(map(str, named))
+    with pytest.raises(UserError, match="no task 'mein'; did you mean 'mine'"):
+        loading.load(["mein"], [folder])
+
+
+def test_data_may_be_there_later(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "data.jsonl").unlink()
+    with pytest.raises(AbsentError, match=r"the task 'mine' cannot be loaded: .*data\.jsonl"):
         loading.load(["mine"], [folder])
 
+    class Unreachable:
+        all_tasks = ("arc_easy", "ours")
 
-def test_data_of_the_hub_may_be_there_later(folder: Path) -> None:
-    with pytest.raises(AbsentError, match="arc_easy: its data cannot be loaded"):
-        loading.load(["arc_easy"], [folder])
+        def load(self, names: list[str]) -> dict[str, object]:
+            if names == ["ours"]:  # as ours say it
+                raise UserError("no data", "ours") from ConnectionError()
+            raise ConnectionError("the hub cannot be reached\nmore")
+
+    for name, said in (("arc_easy", "its data cannot be loaded: the hub cannot"), ("ours", "data")):
+        with pytest.raises(AbsentError, match=f"{name}: .*{said}"):
+            loading.load([name], [folder], known=Unreachable())  # type: ignore[arg-type]
 
 
 def test_what_is_included_must_be_a_folder_with_something_in_it(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
+import subprocess
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
@@ -265,6 +267,22 @@ def test_users_mistakes(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="a folder, and no page"):
             page.write([folder], place)
     assert sorted(tmp_path.iterdir()) == before  # nothing half written is left
+
+
+def test_a_link_is_followed_and_a_pipe_is_written_to(tmp_path: Path) -> None:
+    folder = run(tmp_path, {"observer": table("observer")})
+    (tmp_path / "real.html").write_text("old")
+    (tmp_path / "link.html").symlink_to("real.html")
+    assert page.write([folder], tmp_path / "link.html") == tmp_path / "link.html"
+    assert (tmp_path / "link.html").is_symlink()
+    said = (tmp_path / "real.html").read_text(encoding="utf-8")
+    assert said.startswith("<!doctype html>")
+    pipe, heard = tmp_path / "pipe", tmp_path / "heard"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", pipe, heard]) as reader:
+        page.write([folder], pipe)
+        assert reader.wait(timeout=60) == 0
+    assert heard.read_text(encoding="utf-8") == said
 
 
 def test_headings_and_labels(full: str) -> None:

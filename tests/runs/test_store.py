@@ -70,6 +70,8 @@ def test_the_list_of_runs(tmp_path: Path, shipped: Path) -> None:
     (damaged.path / "note.txt").write_text("b")
     (tmp_path / "runs" / "stray.txt").write_text("")
     (tmp_path / "runs" / "wide-0123456789ab").mkdir()
+    (tmp_path / "runs" / ".tmp-x").mkdir()
+    (tmp_path / "runs" / ".tmp-x" / "config.json").write_text("{}")
     with store.open(Wide()) as begun:
         listed = {entry.id: entry for entry in list_runs(tmp_path / "runs")}
     assert len(listed) == 4

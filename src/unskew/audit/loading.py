@@ -39,35 +39,41 @@ class Loaded(NamedTuple):
 
 
 def load(
-    names: Sequence[str], include: Sequence[Path] = (), metadata: Mapping[str, Any] | None = None
+    names: Sequence[str],
+    include: Sequence[Path] = (),
+    metadata: Mapping[str, Any] | None = None,
+    known: TaskManager | None = None,
 ) -> list[Loaded]:
     """Tasks, tags and groups by name: ours and those in `include`, else the harness's catalogue.
 
-    Raises: UserError for an unknown name, data that cannot be had, a task that the audit cannot
-    judge (perplexities, images, code that is run).
+    Args:
+        known: the catalogue, where it has been read already.
+
+    Raises: UserError for an unknown name, data that cannot be had (AbsentError), a task that the
+    audit cannot judge (perplexities, images, code that is run).
     """
-    manager = _manager(names, include, metadata)
+    manager = known or catalogue(names, include, metadata)
     found: dict[str, Task] = {}
     for name in names:
         try:
             with hushed():
                 found |= manager.load([name])["tasks"]
-        except UserError:
+        except UserError as error:
+            if isinstance(error.__cause__, OSError):  # our own task's data, which a hub has
+                raise AbsentError(error.what, error.where, error.hint) from error
             raise
         except Exception as error:  # whatever a task's YAML or a data set's loader raises
             raise _unloadable(name, error, include) from error
     return [_checked(name, task) for name, task in found.items()]
 
 
-def check_names(names: Sequence[str], include: Sequence[Path] = ()) -> None:
-    """Raises UserError for a name that no task has. Reads no data."""
-    _manager(names, include)
-
-
-def _manager(
-    names: Sequence[str], include: Sequence[Path], metadata: Mapping[str, Any] | None = None
+def catalogue(
+    names: Sequence[str], include: Sequence[Path] = (), metadata: Mapping[str, Any] | None = None
 ) -> TaskManager:
-    """The catalogue in which all of `names` stand."""
+    """The catalogue in which all of `names` stand. Reads no data.
+
+    Raises: UserError for a name that no task has.
+    """
     from lm_eval.tasks import TaskManager
 
     places: list[str | Path] = [TASKS, *include]
@@ -80,39 +86,39 @@ def _manager(
             # The whole catalogue takes some seconds to read, so only where it is needed.
             manager = TaskManager(include_path=places, metadata=dict(metadata or {}))
     if unknown := [n for n in names if n not in manager.all_tasks and not Path(n).is_file()]:
-        for path in _yaml_files(include):
-            _names(path)  # the harness leaves out what is no YAML, without a word
-        raise UserError(
-            f"there is no task {unknown[0]!r}{nearest(unknown[0], manager.all_tasks)}",
-            hint="`unskew tasks` lists ours; any task of lm-evaluation-harness works by its name",
-        )
+        hint = "`unskew tasks` lists ours; any task of lm-evaluation-harness works by its name"
+        if broken := [str(path) for path in _yaml_files(include) if _names(path) is None]:
+            hint = f"left out, as not valid YAML: {', '.join(broken)}"
+        what = f"there is no task {unknown[0]!r}{nearest(unknown[0], manager.all_tasks)}"
+        raise UserError(what, hint=hint)
     return manager
 
 
 def _unloadable(name: str, error: Exception, include: Sequence[Path]) -> UserError:
     said = str(error).strip().splitlines()
     why = said[0] if said else type(error).__name__
-    for path in _yaml_files(include):
-        if name in _names(path):
-            return UserError(f"the task {name!r} cannot be loaded: {why}", str(path))
-    if Path(name).is_file():
-        return UserError(f"this task cannot be loaded: {why}", name)
+    kind = AbsentError if isinstance(error, OSError) else UserError  # data, or a mistake
+    files = [str(path) for path in _yaml_files(include) if name in (_names(path) or ())]
+    if files := files or ([name] if Path(name).is_file() else []):
+        return kind(f"the task {name!r} cannot be loaded: {why}", ", ".join(files))
     hint = "our own tasks (`unskew tasks`) need no network"
     return AbsentError(f"its data cannot be loaded: {why}", name, hint)
 
 
-def _names(path: Path) -> set[Any]:
-    """The names by which the tasks of a YAML file are asked for. Raises UserError: no YAML."""
+def _names(path: Path) -> set[str] | None:
+    """The names by which the tasks of a YAML file are asked for; None: it is not YAML."""
     import yaml
 
     try:
         task = parsed(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"not valid YAML: {' '.join(str(error).split())}", str(path)) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
     if not isinstance(task, dict):
         return set()
-    tags = task.get("tag") or ()
-    return {task.get("task"), task.get("group"), *([tags] if isinstance(tags, str) else tags)}
+    found = [task.get("task"), task.get("group")]
+    for many in (task.get("task"), task.get("tag")):
+        found += many if isinstance(many, list) else [many]
+    return {name for name in found if isinstance(name, str)}
 
 
 def _checked(name: str, task: Any) -> Loaded:

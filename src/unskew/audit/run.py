@@ -29,6 +29,7 @@ from unskew.runs.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+    from lm_eval.tasks import TaskManager
 
     from unskew.audit.engine import Conjugated
     from unskew.audit.loading import Loaded
@@ -81,19 +82,21 @@ def identify(config: Audit) -> str:
 
     Raises:
         AbsentError: a model, a file or a data set is not here, so that the id cannot be known.
-        UserError: anything else that `execute` would refuse.
+        UserError: any other mistake that `execute` would refuse before it asks a model.
     """
     require()
     check(config)
     from unskew.audit import loading
 
     # First what is known without models and data, which may not be here.
-    loading.check_names(config.tasks, loading.included(config.include))
+    include = loading.included(config.include)
+    known = loading.catalogue(config.tasks, include, config.metadata)
     for name in (*config.conjugations, *config.controls):
         if "mt:" not in name:  # a translation model may be one of the hub, too
             _conjugation(name, config, lambda _: lambda prompts: [])
     pair = referenced(config)
-    return run_id(config, _parents(config, pair, _Transforms(config, pair), _tasks(config)))
+    tasks = _tasks(config, known)
+    return run_id(config, _parents(config, pair, _Transforms(config, pair), tasks))
 
 
 def require() -> None:
@@ -106,10 +109,11 @@ def require() -> None:
         )
 
 
-def _tasks(config: Audit) -> list[Loaded]:
+def _tasks(config: Audit, known: TaskManager | None = None) -> list[Loaded]:
     from unskew.audit import loading
 
-    tasks = loading.load(config.tasks, loading.included(config.include), config.metadata)
+    include = loading.included(config.include)
+    tasks = loading.load(config.tasks, include, config.metadata, known)
     check_metrics(config.metrics, [task.name for task in tasks])
     return tasks
 

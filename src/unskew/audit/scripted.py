@@ -34,7 +34,7 @@ from pydantic import Field, TypeAdapter
 
 from unskew.audit import folders, models
 from unskew.audit.models import Answer, Prompt, Score
-from unskew.errors import AbsentError, UserError
+from unskew.errors import UserError
 from unskew.runs import config as runs_config
 from unskew.runs.config import Frozen
 from unskew.runs.identity import canonical
@@ -188,8 +188,7 @@ def find(file: str) -> Any:
     beside = path.parent
     siblings = [p.name for p in beside.iterdir()] if folders.there(str(beside)) else []
     near = nearest(path.name, [*siblings, *shipped])
-    wrong = AbsentError if path.name != file or path.suffix else UserError  # a path, or a name
-    raise wrong(
+    raise UserError(
         f"there is no such script{near}",
         where=f"scripted:{file if file.isprintable() else repr(file)}",
         hint=f"give the path of a YAML file, or one that we ship: {', '.join(shipped)}",

@@ -41,7 +41,7 @@ _SIMPLE: tuple[type[Conjugation], ...] = (
     Identity,
 )
 TRANSLATIONS = {
-    "en-fr": "by the phrases of our tasks (en, fr, es, nl, hu, de) and of --include",
+    "en-fr": "by the phrases of our tasks (en, fr, es, nl, hu, de); in audits, of --include, too",
     "book:FILE.jsonl:en-fr": "by phrases of your own",
     "mt:ID_OR_FOLDER:en-fr": "by a translation model",
     "llm:MODEL@BASE_URL:en-fr": "by a language model behind an OpenAI-compatible server",
@@ -146,7 +146,8 @@ def _unknown(name: str, whole: str) -> UserError:
         guess = f"; did you mean {close[0]!r}?" if close else ""
         what = f"there is no conjugation {name!r}{guess}"
     where = whole if whole != name else None
-    return UserError(what, where, f"conjugations: {', '.join(names)}, {', '.join(TRANSLATIONS)}")
+    names += [form for form in TRANSLATIONS if ":" in form]  # en-fr is known to audits alone
+    return UserError(what, where, f"conjugations: {', '.join(names)}")
 
 
 def _number(name: str, setting: str) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 from unskew.conjugation.base import NotAdmissible
 from unskew.conjugation.cache import Result
 from unskew.conjugation.languages import LANGUAGES
-from unskew.errors import UserError
+from unskew.errors import AbsentError, UserError
 
 _FAMILIES = ("marian", "m2m_100", "nllb-moe")  # the second is that of NLLB's dense models too
 
@@ -204,7 +204,8 @@ class Seq2Seq:
             ) from error
         except (OSError, ValueError) as error:
             hint = "an id needs the network once; weights must be safetensors (never a pickle)"
-            raise UserError(f"cannot be loaded: {error}", self.model, hint) from error
+            kind = AbsentError if isinstance(error, OSError) else UserError
+            raise kind(f"cannot be loaded: {error}", self.model, hint) from error
 
 
 def both_ways(body: str, source: str, target: str) -> tuple[Seq2Seq, Seq2Seq | None]:

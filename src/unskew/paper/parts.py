@@ -74,7 +74,7 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
         _laboratory("diversity", "demo", "diversity", "8 minutes on 2 cores"),
         Part("pair", "demo", ("unskew audit",), "3 minutes on 2 cores", _pair, _make_pair),
         _grid("demo", "5 minutes on 2 cores"),
-        _laboratory("laboratory", "small", "demo-seeds", "two hours on 1 core"),
+        _laboratory("laboratory", "small", "demo-seeds", "two and a half hours on 1 core"),
         Part(
             "family", "small", ("unskew paper make icl-lost --scale small",),
             "about 5 hours per seed on 1 core, 3 seeds", families.families,

@@ -123,7 +123,8 @@ def _row(
     if figure != figure:  # nobody could be asked
         return found
     # Tables of before there was the column have no attack that is too long.
-    asked = row["pairs"] if columns[0] == "taken" and "pairs" in row else row["n"]
+    known = row.dropna()
+    asked = known.get("pairs", row["n"]) if columns[0] == "taken" else row["n"]
     found |= {"figure": figure, "low": low, "high": high, "n": int(asked)}
     if above is not None:
         held, failed = low >= above, high < above

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, cast
 
 from pydantic import Field, model_validator
 
+from unskew.conjugation.base import Conjugation
 from unskew.conjugation.names import parse
-from unskew.errors import AbsentError, UserError
+from unskew.errors import UserError
 from unskew.probes import documents
 from unskew.probes.conjugated import in_guise
 from unskew.probes.documents import Document
@@ -25,7 +24,7 @@ from unskew.runs.lines import objects
 from unskew.training import Adam, Training
 from unskew.training.machine import Machine
 
-__all__ = ["Files", "Nursery", "Removal", "Texts", "absent", "digest_of", "read"]
+__all__ = ["Files", "Nursery", "Removal", "Texts", "digest_of", "guise", "read", "without_guises"]
 
 
 class Files(Frozen):
@@ -117,49 +116,38 @@ class Texts(NamedTuple):
 
 def read(config: Removal) -> Texts:
     """The documents of a run. Raises UserError: a file or a conjugation is not there."""
+    plain = without_guises(config)
+    guises: dict[str, list[Document | None]] = {}
+    for name in config.conjugations:
+        match guise(config, name):
+            case str() as language:
+                data = cast(Nursery, config.data)
+                guises[name] = [*_of_nursery(data, data.forget, language)]
+            case conjugation:
+                guises[name] = in_guise(plain.forget, conjugation)
+    return plain._replace(guises=guises)
+
+
+def without_guises(config: Removal) -> Texts:
+    """The documents of a run as they are. Raises UserError: a file is not there."""
     match config.data:
         case Files(forget=forget, disjoint=disjoint, benign=benign):
             told = documents.read(Path(forget).expanduser())
             others = [documents.read(Path(f).expanduser()) if f else [] for f in (disjoint, benign)]
-            guises = {name: in_guise(told, parse(name)) for name in config.conjugations}
-            return Texts(told, others[0], others[1], guises)
         case Nursery() as data:
-            told = _of_nursery(data, data.forget, data.language)
-            guises = {}
-            for name in config.conjugations:
-                if (target := _language(data, name)) is not None:
-                    guises[name] = [*_of_nursery(data, data.forget, target)]
-                else:
-                    guises[name] = in_guise(told, parse(name))
-            others = [
-                _of_nursery(data, name, data.language) for name in (data.disjoint, data.benign)
-            ]
-            return Texts(told, others[0], others[1], guises)
+            told, *others = (
+                _of_nursery(data, name, data.language)
+                for name in (data.forget, data.disjoint, data.benign)
+            )
+    return Texts(told, others[0], others[1], {})
 
 
-def absent(config: Removal, models: Sequence[str]) -> list[AbsentError]:
-    """What a run would lack: of `models`, folders or ids, and of its documents the first.
-
-    Raises: UserError for whatever else the run would refuse.
-    """
-    from unskew.audit.folders import model_folder
-
-    for name in config.conjugations:
-        if isinstance(config.data, Files) or _language(config.data, name) is None:
-            parse(name)
-    found: list[AbsentError] = []
-    for look in (*(partial(model_folder, name) for name in models), partial(read, config)):
-        try:
-            look()
-        except AbsentError as error:
-            found.append(error)
-    return found
-
-
-def _language(data: Nursery, name: str) -> str | None:
-    """The language that a conjugation like `en-fr` leads to."""
+def guise(config: Removal, name: str) -> str | Conjugation:
+    """What a conjugation's name stands for: for `en-fr` and documents of the nursery, the language
+    in which they are there. Raises UserError: there is no such conjugation."""
     source, _, target = name.partition("-")
-    return target if source == data.language and 2 <= len(target) <= 3 else None
+    in_nursery = isinstance(config.data, Nursery) and source == config.data.language
+    return target if in_nursery and 2 <= len(target) <= 3 else parse(name)
 
 
 def _of_nursery(data: Nursery, probe: str, language: str) -> list[Document]:

@@ -44,9 +44,13 @@ def write(folders: Sequence[RunFolder], out: Path) -> Path:
     runs = [_read(folder, f"r{index}") for index, folder in enumerate(folders)]
     page = _page(runs)
     try:
-        return writing.replace(target, lambda new: new.write_text(page, encoding="utf-8"))
+        if target.exists() and not target.is_file():  # a pipe, /dev/stdout
+            target.write_text(page, encoding="utf-8")
+        else:
+            writing.replace(target.resolve(), lambda new: new.write_text(page, encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot write the page: {error.strerror}", where=str(target)) from error
+    return target
 
 
 def _read(folder: RunFolder, key: str) -> Shown:

@@ -32,6 +32,8 @@ def list_runs(root: Path) -> list[Entry]:
 
 def _is_run(path: Path) -> bool:
     # A run killed as it began is an empty folder of its name; a run may have been renamed.
+    if path.name.startswith("."):
+        return False
     written = any((path / name).is_file() for name in ("manifest.json", "config.json"))
     return written or (path.is_dir() and NAME.fullmatch(path.name) is not None)
 

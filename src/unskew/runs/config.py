@@ -124,9 +124,8 @@ def _parse(overrides: Sequence[str]) -> list[tuple[tuple[str, ...], Any]]:
         key, equals, written = text.partition("=")
         path = tuple(key.strip().split("."))
         if not equals or not all(path):
-            raise UserError(
-                "an override is written key=value", text, f"as in: {text or 'key'}=VALUE"
-            )
+            key = text if text and not equals and all(path) else "prior.alpha"
+            raise UserError("an override is written key=value", text, f"as in: {key}=VALUE")
         try:
             value = parse_yaml(written)
         except ValueError as error:
