@@ -20,6 +20,14 @@ from unskew.runs.folder import RunFolder
 PAIR = ("scripted:base", "scripted:tuned")
 TASK = "unskew_icl_repeat_arithmetic_en"
 QUICK = ("--set", "rules.resamples=999", "--conjugations", "pig-latin")
+DRY = ("audit", *PAIR, "--dry-run")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which one is in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +87,23 @@ def test_a_verdict_may_fail_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["audit", "--from-logs", "a", "b", "--dry-run", "--limit", "3"], "--dry-run --limit"),
         (["audit", *PAIR, "--device", "foo"], "device: string should match"),
         (["paper", "lm", "--pair", "llama2-codelama"], "did you mean 'llama2-codellama'"),
+        # A dry run finds the mistakes that the run would.
+        ([*DRY, "--tasks", "unskew_nli_e"], "did you mean 'unskew_nli_e"),
+        ([*DRY, "--conjugations", "pig-latn"], "did you mean 'pig-latin'"),
+        ([*DRY, "--conjugations", "pig-latin,self:en-fr@rot31"], "did you mean 'rot13'"),
+        ([*DRY, "--metric", "foo=acc"], "named for 'foo', which is not among the tasks"),
+        ([*DRY, "--template", "modl"], "did you mean 'model'"),
+        ([*DRY, "--include", __file__], "a file, not a folder"),
     ],
 )
 def test_mistakes_are_told(
-    given: list[str],
-    said: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    given: list[str], said: str, here: Path, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.chdir(tmp_path)
     assert main(given) == 2
     err = capsys.readouterr().err
     assert said in err
     assert "Traceback" not in err
-    assert not list(tmp_path.glob("runs/*/manifest.json"))
+    assert not list(here.glob("runs/*/manifest.json"))
 
 
 def test_what_would_be_run(capsys: pytest.CaptureFixture[str], tmp_path: Path):
@@ -113,30 +123,6 @@ def test_what_would_be_run(capsys: pytest.CaptureFixture[str], tmp_path: Path):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["--tasks", "unskew_nli_e"], "did you mean 'unskew_nli_e"),
-        (["--conjugations", "pig-latn"], "did you mean 'pig-latin'"),
-        (["--conjugations", "pig-latin,self:en-fr@rot31"], "did you mean 'rot13'"),
-        (["--metric", "foo=acc"], "named for 'foo', which is not among the tasks"),
-        (["--template", "modl"], "did you mean 'model'"),
-        (["--include", "file"], "a file, not a folder"),
-    ],
-)
-def test_a_dry_run_finds_the_mistakes_that_the_run_would(
-    given: list[str],
-    said: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-):
-    monkeypatch.chdir(tmp_path)
-    Path("file").write_text("")
-    assert main(["audit", *PAIR, *given, "--dry-run"]) == 2
-    assert said in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
         (["some-org/base", "some-org/tuned"], "# run id: not known yet: some-org/base: "),
         ([*PAIR, "--include", "later"], "# run id: not known yet: later: there is no such folder"),
         (
@@ -145,14 +131,13 @@ def test_a_dry_run_finds_the_mistakes_that_the_run_would(
         ),
     ],
 )
+@pytest.mark.usefixtures("here")
 def test_a_dry_run_says_what_is_not_there_yet_and_shows_the_settings(
     given: list[str],
     said: str,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert main(["audit", *given, "--tasks", TASK, "--dry-run"]) == 0
     shown = capsys.readouterr().out
