@@ -6,7 +6,6 @@ ours (with its traceback); 130 interrupted. Everything heavy is imported inside 
 that help and mistakes answer at once.
 """
 
-import contextlib
 import errno
 import os
 import shlex
@@ -304,14 +303,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (as in `unskew runs | head`) has seen enough; nothing is wrong.
-        streams.discard_output()
+        streams.discard(sys.stdout)
         return OK
     except OSError as error:
         if debug or error.errno not in OF_THE_MACHINE:
             return _defect()
         what = (error.strerror or str(error)).lower()
         if error.filename is None:  # a stream or a device; which, only the trace tells
-            streams.discard_output()
+            streams.discard(sys.stdout)
         _complain(str(UserError(what, error.filename and str(error.filename), ASK_TRACE)))
         return USER_ERROR
     except SystemExit as error:
@@ -330,12 +329,13 @@ def _defect() -> int:
 
 
 def _complain(text: str) -> None:
-    first, _, rest = text.partition("\n")
-    with contextlib.suppress(OSError):  # nobody can be told, and the exit code says it too
-        _tell(first, rest)
+    try:
+        _tell(*text.split("\n", 1))
+    except OSError:  # nobody can be told, and the exit code says it, too
+        streams.discard(sys.stderr)
 
 
-def _tell(first: str, rest: str) -> None:
+def _tell(first: str, rest: str = "") -> None:
     red, plain = ("\033[31m", "\033[0m") if _coloured() else ("", "")
     print(f"{red}error: {first}{plain}", file=sys.stderr)
     if rest:

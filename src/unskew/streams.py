@@ -11,6 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 from unskew.errors import UserError
 
@@ -27,10 +28,10 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def discard_output() -> None:
-    """Write no more: the reader is gone, or nothing more fits. What is buffered is dropped, too."""
+def discard(stream: TextIO) -> None:
+    """Write no more to it: the reader is gone, or nothing more fits. What is buffered goes, too."""
     with contextlib.suppress(OSError, ValueError):  # a stand-in for the stream has no descriptor
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def write(data: bytes) -> None:

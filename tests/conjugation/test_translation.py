@@ -281,7 +281,7 @@ def test_books_by_name(tmp_path: Path) -> None:
         ("llm:m@localhost:8000:en-fr", "are written MODEL@http://"),
         ("llm:m@http://h/v1:en-fr", "no model here to be asked"),
         ("self:en-fr", "no model here to be asked"),
-        ("book:nowhere.jsonl:en-fr", "cannot be read"),
+        ("book:nowhere.jsonl:en-fr", "there is no such phrase book"),
     ],
 )
 def test_names_that_lead_nowhere(name: str, message: str) -> None:

@@ -158,7 +158,7 @@ def test_mistakes_in_a_file_are_named(tmp_path: Path, content: str, message: str
 def test_a_file_that_cannot_be_had(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no file of instructions was named"):
         manager().load(["unskew_refusal_file"])
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="there is no such file"):
         refusal.file_documents(file=tmp_path / "absent.jsonl")
     (tmp_path / "latin.jsonl").write_bytes('{"instruction": "é"}'.encode("latin-1"))
     with pytest.raises(UserError, match="not a text in UTF-8"):
