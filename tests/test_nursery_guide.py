@@ -201,6 +201,15 @@ def test_what_fresh_worlds_showed_is_their_tables():
     assert f"{stages[6]} in world 6, {stages[7]} in world 7, and English" in guide
     left = table("nursery-fresh/worlds-6-7", "stages").set_index("seed")["held_loss"]
     assert {f"{left[seed]:.2f}" for seed in (6, 7)} == {"0.46"}
+    own, later = (
+        table(f"nursery-fresh/{place}", "abilities")
+        .query("model == 'instruct' and probe == 'repeat_conflict'")
+        .set_index(["language", "seed"])["estimate"]
+        for place in ("worlds-6-7", "until")
+    )
+    further = [(language, seed) for language in ("es", "qon") for seed in (6, 7)]
+    after = [f"{100 * (own[key] - later[key]):.0f}" for key in further]
+    assert "in Spanish {} and {} points more, in Onevi {} and {}.".format(*after) in guide
     until = "repeat_conflict-spared-elsewhere"
     assert [seed for seed in range(3, 8) if said["/until", until, seed]["holds"]] == [3]
     assert stages[3] == stages[5]

@@ -325,13 +325,10 @@ def parallel(path: Path, source: str, target: str) -> tuple[list[tuple[str, str]
         elif row is not None:
             entries.append(row)
             places.append(f"line {number}")
-    for language in (source, target):
-        if (
-            len(wrong) > _SHOWN
-            and not entries
-            and all(w.endswith(f"no text in {language}") for w in wrong)
-        ):
-            raise UserError(f"no line has a text in {language}", str(path))
+    if len(wrong) > _SHOWN and not entries:
+        for language in (source, target):
+            if all(mistake.endswith(f"no text in {language}") for mistake in wrong):
+                raise UserError(f"no line has a text in {language}", str(path))
     if wrong:
         raise UserError(
             _first(wrong),
