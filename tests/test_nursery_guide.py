@@ -208,7 +208,7 @@ def test_what_fresh_worlds_showed_is_their_tables():
         for place in ("worlds-6-7", "until")
     )
     further = [(language, seed) for language in ("es", "qon") for seed in (6, 7)]
-    after = [f"{100 * (own[key] - later[key]):.0f}" for key in further]
+    after = [f"{100 * (own[key] - later[key]):.1f}" for key in further]
     assert "in Spanish {} and {} points more, in Onevi {} and {}.".format(*after) in guide
     until = "repeat_conflict-spared-elsewhere"
     assert [seed for seed in range(3, 8) if said["/until", until, seed]["holds"]] == [3]
