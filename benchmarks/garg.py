@@ -63,12 +63,18 @@ class GargTraining:
     """Their training step on D_cont with tau = 1; `step()` draws, trains and returns the loss."""
 
     def __init__(
-        self, model: GargModel, dim: int, points: int, sigma: float, batch: int = BATCH
+        self,
+        model: GargModel,
+        dim: int,
+        points: int,
+        sigma: float,
+        batch: int = BATCH,
+        seed: int = 0,
     ) -> None:
         self.model, self.dim, self.points = model, dim, points
         self.sigma, self.batch = sigma, batch
         self.optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-        self.generator = torch.Generator().manual_seed(0)
+        self.generator = torch.Generator().manual_seed(seed)
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """A fresh batch: x (B, P, d), y (B, P)."""

@@ -138,6 +138,21 @@ def test_a_target_that_nobody_reaches(benchmark, monkeypatch: pytest.MonkeyPatch
     assert printed.count("unknown") == 3  # no ratio without our own time
 
 
+def test_a_race_of_several_seeds(benchmark, tmp_path: Path, monkeypatch, capsys):
+    races = benchmark("time_to_bayes")
+    setting = tiny_setting(races, target=1e9)
+    monkeypatch.setattr(races, "Setting", lambda steps: setting)
+    out = tmp_path / "races.parquet"
+    races.main(["--seeds", "0", "1", "--budget", "120", "--out", str(out)])
+    table = pd.read_parquet(out)
+    contenders = 3 + len(races.ADAM_GRID)
+    assert list(table["seed"]) == [0] * contenders + [1] * contenders
+    assert (table.loc[table["contender"] == races.OURS, "ratio"] == 1).all()
+    # A seed is one of weights and prompts, for every contender, the peer's included.
+    assert (table.groupby(["contender", "lr"])["worst"].nunique() == 2).all()
+    assert "Garg et al., lr 0.0001, seed 1" in capsys.readouterr().out
+
+
 def test_the_target_is_every_exemplar_count(benchmark):
     races = benchmark("time_to_bayes")
     examination = races.Examination(tiny_setting(races, target=1.1))
