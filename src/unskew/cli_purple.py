@@ -13,8 +13,9 @@ from unskew.errors import UserError
 USAGE = "Usage: unskew purple [PRESET] [key=value ...] [--dry-run]"
 EXAMPLES = """
 PRESET is demo (minutes, models that ship), small (hours; the claims are about
-it), each (a suffix sought for each question: two hours), paper (three models
-of 7 billion weights, on a GPU), or a YAML file.
+it), each (a suffix sought for each question: two hours), drops (a search
+through what smoothing drops: less than one), paper (three models of 7 billion
+weights, on a GPU), or a YAML file.
 
 Examples:
   unskew purple
@@ -28,7 +29,7 @@ PREFIX = "purple-"
 
 def purple(
     preset: Annotated[
-        str, Parameter(help="demo, small, each, paper, or the path of a YAML file")
+        str, Parameter(help="demo, small, each, drops, paper, or the path of a YAML file")
     ] = "demo",
     /,
     *overrides: Annotated[str, Parameter(help="settings to change, as key=value")],

@@ -47,7 +47,7 @@ def relaxed_loss(
 ) -> Tensor:
     """The same for a suffix of vectors (length, vocabulary), which may be no one-hot ones."""
     size = soft.shape[1]
-    around = [one_hot(torch.tensor(x, dtype=torch.long), size).double() for x in ids]
+    around = [one_hot(torch.tensor(x, dtype=torch.long), size).double() for x in ids[:3]]
     vectors = torch.cat([around[0], soft, around[1], around[2]])
     logits = model(inputs_embeds=(vectors @ model.get_input_embeddings().weight)[None]).logits[0]
     loss = cross_entropy(logits[-len(ids.target) - 1 : -1], torch.tensor(ids.target))
@@ -129,6 +129,49 @@ def test_losses_are_those_of_plain_reading(
     assert gradient.isfinite().all()
     whole = Objective(model, ARRANGEMENTS, torch.arange(40), weight, cached=False, allows=each)
     torch.testing.assert_close(whole.losses(suffix, neighbours), losses, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3])
+@pytest.mark.parametrize("cached", [True, False])
+def test_of_places_that_are_dropped_nothing_is_read(weight: float, cached: bool) -> None:
+    """Whole and with drops, the latter as if the suffix were the shorter one."""
+    model, places = gpt2(40, dtype=torch.float64), torch.tensor([0, 2, 3])
+    whole, part = AROUND, ARRANGEMENTS[2]._replace(places=tuple(places.tolist()))
+    suffix = torch.tensor([3, 14, 9, 8, 21])
+    neighbours = suffix.repeat(6, 1)
+    for row, place in enumerate((0, 1, 2, 3, 4)):  # the last is the suffix itself
+        neighbours[row, place] = 30 + row
+    objective = Objective(model, [whole, part], torch.arange(40), weight, batch=2, cached=cached)
+    losses = objective.losses(suffix, neighbours)
+    for row, loss in zip(neighbours, losses.tolist(), strict=True):
+        both = plain_loss(model, whole, row, weight), plain_loss(model, part, row[places], weight)
+        assert loss == pytest.approx(sum(both) / 2, rel=1e-9)
+    loss, gradient = objective.gradient(suffix)
+    assert loss == pytest.approx(float(losses[5]), rel=1e-9)
+    alone, shorter = (
+        Objective(model, [ids._replace(places=None)], torch.arange(40), weight).gradient(tokens)[1]
+        for ids, tokens in ((whole, suffix), (part, suffix[places]))
+    )
+    alone[places] += shorter
+    torch.testing.assert_close(gradient, alone, rtol=1e-6, atol=1e-9)
+
+
+def test_what_is_found_among_drops_is_read_back_in_what_is_sent() -> None:
+    """`ab` is one token: as text a suffix must not have it, though with drops it might."""
+    tokenizer = byte_tokenizer((("a", "b"),))
+    part = PROMPT._replace(before="as: ", places=(0, 2))
+    found = search(llama(len(tokenizer)), tokenizer, [PROMPT, part], SHORT)
+    words = vocabulary(tokenizer, len(tokenizer), ascii=True)
+    read = words.encode([PROMPT.before + found.suffix + PROMPT.after])[0]
+    assert len(read) == len(words.encode([PROMPT.before + PROMPT.after])[0]) + SHORT.length
+    assert len(found.said) == 2
+
+
+@pytest.mark.parametrize("places", [(), (0, 4), (-1,)])
+def test_places_that_a_suffix_has_not_are_refused(places: tuple[int, ...]) -> None:
+    tokenizer = byte_tokenizer()
+    with pytest.raises(UserError, match="places of a suffix of 4 tokens"):
+        search(llama(257), tokenizer, [PROMPT._replace(places=places)], SHORT)
 
 
 def test_losses_of_a_model_in_low_precision_are_told_apart() -> None:

@@ -68,6 +68,18 @@ def filled(config: Purple, runs: Path) -> Any:
     return grid.execute(config, Store(runs, shipped=False), Progress("quiet"))
 
 
+def test_a_search_through_drops_is_one_of_its_own(model: str, tmp_path: Path) -> None:
+    search = {"kind": "adaptive", "prompts": 2, "gcg": SEARCH}
+    attacks = [search, search | {"copies": 2}]
+    subject = {"kind": "model", "name": "plain", "model": "mine"}
+    defences = [{"kind": "smoothing", "copies": 2}]
+    folder = filled(config(model, subjects=[subject], attacks=attacks, defences=defences), tmp_path)
+    cells = folder.read_table("cells").set_index(["attack", "defence"])
+    assert list(cells.index[cells["adaptive"]]) == [("adaptive #2", "smoothing")]
+    states = sorted(path.parent.name for path in folder.path.glob("searches/*/*.safetensors"))
+    assert states == ["01", "02", "02-01"]
+
+
 def test_a_grid_of_models(model: str, tmp_path: Path) -> None:
     folder = filled(config(model), tmp_path)
     cells = folder.read_table("cells")

@@ -89,6 +89,17 @@ def thesis() -> Iterator[Claim]:
         at=("small", "paper"),
     )
     yield grid(
+        "smoothing-falls-drops",
+        "adaptive-takes",
+        "ours",
+        "... smoothing, of a model taught by SFT, by a search through its drops",
+        f"at least {100 * TAKEN:.0f} points taken",
+        enforcement="sft",
+        defences=("smoothing",),
+        at=("small",),
+        part="drops",
+    )
+    yield grid(
         "guard-holds",
         "guard-holds",
         "T: enforce the definition",

@@ -7,7 +7,8 @@ sent as text, and what the model says to it, greedily, is part of the result.
 
 What an adaptive attacker knows of a defence goes into the objective: a system prompt or answered
 questions stand in `Prompt.before`, as does a passage that keeps the perplexity low; a perplexity
-filter is met by `Gcg.perplexity`. Several prompts give one suffix for all (universal).
+filter is met by `Gcg.perplexity`; tokens that are dropped on the way are left out by
+`Prompt.places`. Several prompts give one suffix for all (universal).
 
 Every step is a function of the suffix and of (seed, step), so a search that was interrupted goes on
 from its file to the same result.
@@ -119,7 +120,12 @@ def _search(
         if step < config.steps:
             _, gradient = objective.gradient(suffix)
     text = words.text(best.tolist())
-    said = [_said(model, words, p, ids, text) for p, ids in zip(prompts, tokens, strict=True)]
+    said = [
+        _said(
+            model, words, p, ids, words.text([int(best[i]) for i in p.places]) if p.places else text
+        )
+        for p, ids in zip(prompts, tokens, strict=True)
+    ]
     reached = [answer.startswith(p.target) for answer, p in zip(said, prompts, strict=True)]
     least = min(losses)
     return Found(

@@ -3,8 +3,9 @@
     loss = mean over prompts of [ mean target cross-entropy + weight * unlikely(suffix) ]
 
 where unlikely is the suffix's mean negative log-likelihood, or the largest such mean of any window
-of its tokens, as far as it is above what the prompt allows. All in nats and at least in float32
-whatever the model's precision, as low precision makes ties.
+of its tokens, as far as it is above what the prompt allows. A prompt that only some places of the
+suffix reach has the loss of these. All in nats and at least in float32 whatever the model's
+precision, as low precision makes ties.
 
 Neighbours of a suffix differ from it from some place on. All before that place is read once: the
 prompt's keys and values are kept over all steps, the suffix's over one, and neighbours, in batches
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -58,10 +59,15 @@ class Objective:
         self.model: Any = model
         self.weight, self.batch = weight, batch
         device = model.device
+
+        def tensor(ids: Sequence[int]) -> Tensor:
+            return torch.tensor(ids, dtype=torch.long, device=device)
+
         self.prompts = [
-            tuple(torch.tensor(ids, dtype=torch.long, device=device) for ids in prompt)
+            (tensor(prompt.before), tensor(prompt.after), tensor(prompt.target))
             for prompt in prompts
         ]
+        self.places = [slice(None) if p.places is None else tensor(p.places) for p in prompts]
         self.allows = [Allows()] * len(prompts) if allows is None else list(allows)
         self.allowed = allowed.to(device)
         inside: Any = getattr(model, "get_base_model", lambda: model)()  # of a PEFT model
@@ -81,40 +87,47 @@ class Objective:
         summed: else the prompt with the worst loss would decide alone.
         """
         total, gradient = 0.0, self._table.new_zeros(len(suffix), len(self.allowed))
-        for prompt, cache, allows in zip(self.prompts, self._before, self.allows, strict=True):
+        for prompt, places, cache, allows in self._each():
+            read = suffix[places]
             with torch.enable_grad():
-                embedded = self._embed(suffix[None]).detach().requires_grad_()
-                loss, predicted = self._loss(prompt, cache, suffix[None], 0, allows, embedded)
+                embedded = self._embed(read[None]).detach().requires_grad_()
+                loss, predicted = self._loss(prompt, cache, read[None], 0, allows, embedded)
                 (slope,) = torch.autograd.grad(loss.sum(), embedded)
             each = _upcast(slope[0]) @ self._table.T
             # A token is also what is predicted: the likelihood's own slope, of so many nats at each
             # place as count there.
             if predicted is not None and (count := predicted.shape[1]):
-                first = len(suffix) - count
-                nll = -predicted.gather(2, suffix[None, first:, None])[..., 0]  # (1, count)
+                first = len(read) - count
+                nll = -predicted.gather(2, read[None, first:, None])[..., 0]  # (1, count)
                 with torch.enable_grad():
                     unlikely = _unlikely(nll.requires_grad_(), allows)
                     (counts,) = torch.autograd.grad(unlikely.sum(), nll)
                 told = predicted[0].index_select(1, self.allowed)
                 each[first:] -= self.weight * counts[0, :, None] * told
             total += loss.item()
-            gradient += each / each.norm(dim=1, keepdim=True).clamp_min(1e-30)
+            gradient[places] += each / each.norm(dim=1, keepdim=True).clamp_min(1e-30)
         return total / len(self.prompts), gradient
 
     @torch.no_grad()
     def losses(self, suffix: Tensor, neighbours: Tensor) -> Tensor:
         """The losses (n,) of neighbours (n, length) of a suffix (length,)."""
-        place = (neighbours != suffix).int().argmax(dim=1)  # where each begins to differ
-        order = place.argsort(stable=True)
         total = self._table.new_zeros(len(neighbours))
-        for prompt, before, allows in zip(self.prompts, self._before, self.allows, strict=True):
-            cache = self._read(before, suffix[:-1])
-            own = self._own(prompt, before, suffix)
-            for rows in order.split(self.batch):
+        for prompt, places, before, allows in self._each():
+            read, others = suffix[places], neighbours[:, places]
+            differs = others != read
+            # Where each begins to differ; what differs at a dropped place only, at the last one.
+            place = torch.where(differs.any(1), differs.int().argmax(dim=1), len(read) - 1)
+            cache = self._read(before, read[:-1])
+            own = self._own(prompt, before, read)
+            for rows in place.argsort(stable=True).split(self.batch):
                 begin = int(place[rows[0]]) if self.cached else 0
-                loss, _ = self._loss(prompt, cache, neighbours[rows], begin, allows, own=own)
+                loss, _ = self._loss(prompt, cache, others[rows], begin, allows, own=own)
                 total[rows] += loss
         return total / len(self.prompts)
+
+    def _each(self) -> Iterator[tuple[tuple[Tensor, ...], slice | Tensor, Any, Allows]]:
+        """Each prompt, the places of the suffix that reach it, all before it, what it allows."""
+        return zip(self.prompts, self.places, self._before, self.allows, strict=True)
 
     # --- one prompt -----------------------------------------------------------------------------
 

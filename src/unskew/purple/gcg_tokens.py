@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 
 class Tokens(NamedTuple):
-    """A prompt's token ids around the suffix."""
+    """A prompt's token ids around the suffix, and the places of it that are read (None: all)."""
 
     before: tuple[int, ...]
     after: tuple[int, ...]
     target: tuple[int, ...]
+    places: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,16 @@ class Vocabulary:
     def read_back(
         self, prompts: Sequence[Prompt], tokens: Sequence[Tokens], suffixes: Tensor
     ) -> Tensor:
-        """Which suffixes (n, length) are read as they are in every prompt: (n,) of bool."""
+        """Which suffixes (n, length) are read as they are in every prompt that they reach whole:
+        (n,) of bool."""
         rows = suffixes.tolist()
         texts = [self.text(row) for row in rows]
         good = list(range(len(rows)))
         for prompt, ids in zip(prompts, tokens, strict=True):
             if not good:
                 break
+            if prompt.places is not None:
+                continue
             before, after = list(ids.before), list(ids.after)
             read = self.encode([prompt.before + texts[i] + prompt.after for i in good])
             good = [i for i, r in zip(good, read, strict=True) if r == [*before, *rows[i], *after]]
@@ -116,7 +120,7 @@ def begin(
     tokens around it.
 
     Raises: UserError where a suffix has no tokens of its own, as it melts into what stands around
-        it, or a target into the prompt.
+        it, or a target into the prompt, or where a prompt's places are not of it.
     """
     first = words.encode([prompts[0].before])[0]
     # Twice, as some of it may be read together.
@@ -127,6 +131,10 @@ def begin(
         raise UserError(f"{start!r} as the start of a suffix is no text to this tokenizer")
     tokens: list[Tokens] = []
     for prompt in prompts:
+        if prompt.places is not None and not (
+            prompt.places and all(0 <= place < length for place in prompt.places)
+        ):
+            raise UserError(f"{prompt.places} are no places of a suffix of {length} tokens")
         asked = prompt.before + text + prompt.after
         before, ids, answered = words.encode([prompt.before, asked, asked + prompt.target])
         end = len(before) + length
@@ -144,5 +152,5 @@ def begin(
                 f"...{asked[-40:]}",
                 "let the target begin with the space that the prompt ends with",
             )
-        tokens.append(Tokens(tuple(before), tuple(ids[end:]), tuple(target)))
+        tokens.append(Tokens(tuple(before), tuple(ids[end:]), tuple(target), prompt.places))
     return torch.tensor(suffix), tokens

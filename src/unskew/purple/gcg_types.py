@@ -48,12 +48,17 @@ class Allows(NamedTuple):
 
 class Prompt(NamedTuple):
     """A prompt `before + suffix + after`, and what the model shall go on with. Special tokens are
-    written out; none is added."""
+    written out; none is added.
+
+    places: of the suffix that reach the model, where others are dropped on the way; None: all. Of
+    what is left no text is made: whether a tokenizer would read it as the same tokens is not asked.
+    """
 
     before: str
     after: str
     target: str
     allows: Allows = Allows()
+    places: tuple[int, ...] | None = None
 
 
 class Step(NamedTuple):

@@ -28,7 +28,7 @@ from unskew.purple.attacks import Adaptive, Aim, Ask, LowPerplexity, Scene, Suff
 from unskew.purple.cells import Benignly, Cell, Precision
 from unskew.purple.defences import AnyDefence, Defended, Perplexity, Refusals, Setting
 from unskew.purple.gcg import Step
-from unskew.purple.grid_attacks import AnyGridAttack, Repeated, Translated, adapts, label
+from unskew.purple.grid_attacks import AnyGridAttack, Repeated, Translated, label
 from unskew.purple.grid_claims import claims
 from unskew.purple.grid_config import AnySubject, Model, Purple, Rules, Taught, labels
 from unskew.purple.grid_subjects import opened, parents, source
@@ -217,12 +217,12 @@ class _Row:
     def _cell(self, a: int, d: int) -> Cell:
         attack, behind = self.config.all_attacks()[a], self._behind(d)
         defended = behind(None)
-        knows = adapts(attack, defended.view, defended.drops)
+        knows = attack.adapts(defended.view)
         key, plain = f"{a:02}" + (f"-{d:02}" if knows else ""), f"{a:02}"
         # Only `adaptive` has the defence in its objective; what is known of a paraphrase changes
         # what is sent, and no suffix.
-        known = isinstance(attack, Adaptive) and replace(defended.view, paraphrased=False) != View()
-        search = key if known else plain
+        known = isinstance(attack, Adaptive) and attack.sees(defended.view)
+        search = key if known and replace(known, paraphrased=False) != View() else plain
         asks, seconds = self._asks(key, search, attack, defended)
         if key != plain == search:
             seconds += self._noted(plain)["seconds"]

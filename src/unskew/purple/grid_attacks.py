@@ -25,9 +25,9 @@ from unskew.purple.subject import Template
 from unskew.runs.config import Frozen
 from unskew.runs.lines import objects
 
-__all__ = ["AnyGridAttack", "AskIn", "Given", "Repeated", "Translated", "adapts", "label"]
+__all__ = ["AnyGridAttack", "AskIn", "Given", "Repeated", "Translated", "label"]
 
-PARTS = ("context", "nll", "paraphrased", "rewrite")
+PARTS = ("context", "nll", "paraphrased", "rewrite", "drops")
 """What of a View a suffix can have been found with."""
 FORM = f'a line is {{"suffix": " x y"}}; its adapts_to is of {", ".join(PARTS)}'
 
@@ -43,7 +43,7 @@ class Given(Frozen):
     """Suffixes that an earlier search found, each an attempt; whether they work is asked anew.
 
     A line of the file is {"suffix": " ...", "adapts_to": ["nll"]}; `adapts_to` names what of a
-    defence was in the search's objective (context, nll, paraphrased, rewrite), and may be left out.
+    defence was in the search's objective (one of PARTS), and may be left out.
     Suffixes that were found with what this defence has are sent; where there are none, the plain
     ones. What else a line says is where they come from, as in those that ship (see `shipped`).
 
@@ -95,7 +95,7 @@ class Repeated(Frozen):
     access: ClassVar[Access] = Access.GRADIENTS
 
     def adapts(self, view: View) -> bool:
-        return False
+        return view.drops > 0
 
     def asks(self, scene: Scene) -> list[tuple[Ask, ...]]:
         texts = suffixed(scene, scene.inside(), self.gcg, self.prompts)
@@ -152,11 +152,6 @@ AnyGridAttack = Annotated[
 ]  # fmt: skip
 
 
-def adapts(attack: AnyGridAttack, view: View, drops: float) -> bool:
-    """Whether an attack takes into account what is known of a defence."""
-    return attack.adapts(view) or (isinstance(attack, Repeated) and drops > 0)
-
-
 def label(attack: AnyGridAttack) -> str:
     """What an attack is called."""
     match attack:
@@ -177,7 +172,10 @@ def _suffix(row: Mapping[str, Any], where: str) -> tuple[str, frozenset[str]]:
 
 
 def _parts(view: View) -> frozenset[str]:
-    known = (view.context != "", view.nll is not None, view.paraphrased, view.rewrite is not None)
+    known = (
+        view.context != "", view.nll is not None, view.paraphrased, view.rewrite is not None,
+        view.drops > 0,
+    )  # fmt: skip
     return frozenset(part for part, there in zip(PARTS, known, strict=True) if there)
 
 

@@ -85,7 +85,7 @@ def write(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 def _known(defence: AnyDefence) -> list[str]:
     """What of a defence an adaptive search knows (`grid_attacks.PARTS`)."""
-    from unskew.purple.defences import Paraphrase, Perplexity, Refusals
+    from unskew.purple.defences import Paraphrase, Perplexity, Refusals, Smoothing
     from unskew.purple.defences.paraphrase import Synonyms
 
     match defence:
@@ -97,6 +97,8 @@ def _known(defence: AnyDefence) -> list[str]:
             return ["rewrite"]
         case Paraphrase():
             return ["paraphrased"]
+        case Smoothing():
+            return ["drops"]
         case _:
             return []
 

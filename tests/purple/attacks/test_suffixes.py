@@ -139,6 +139,38 @@ def test_a_table_of_words_is_in_the_objective_and_the_question_is_sent_as_it_is(
     assert searches[0][0][0].before == "ask Which colour is the owl?"
 
 
+def test_dropped_tokens_are_in_the_objective_and_not_in_what_is_sent(searches: list) -> None:
+    knows, attack = View(drops=0.3), Adaptive(gcg=SHORT, prompts=2, copies=8)
+    model = opened()
+    asks = attack.asks(scene(model, view=knows))
+    assert [ask.question for ask in asks[0]] == [f"{AIMS[0].question} !1"]
+    whole, copies = searches[0][0][:2], searches[0][0][2:]
+    assert [prompt.before for prompt in whole] == [f"ask {aim.question}" for aim in TRAINING[:2]]
+    assert [prompt.places for prompt in whole] == [None, None]
+    assert 14 <= len(copies) <= 16  # one that lacks the whole suffix says nothing of it
+    assert len({(copy.before, copy.places) for copy in copies}) == len(copies)
+    for copy, aim in zip(copies[:7], [TRAINING[0]] * 7, strict=True):
+        left = iter(aim.question)  # bytes are tokens here: a copy is what is left, in order
+        assert all(letter in left for letter in copy.before.removeprefix("ask "))
+        assert copy.places
+    share = sum(len(copy.places) for copy in copies) / (len(copies) * SHORT.length)
+    assert 0.5 < share < 0.9
+    # The same search has the same copies; without copies the drops are left out of account.
+    attack.asks(scene(model, view=knows))
+    assert searches[1] == searches[0]
+    Adaptive(gcg=SHORT, prompts=2).asks(scene(model, view=knows))
+    Suffix(gcg=SHORT, prompts=2).asks(scene(model))
+    assert searches[2] == searches[3]
+
+
+def test_a_suffix_of_one_token_is_in_some_copies_only(searches: list) -> None:
+    one = SHORT.model_copy(update={"length": 1})
+    Adaptive(gcg=one, prompts=1, copies=20).asks(scene(opened(), view=View(drops=0.5)))
+    _, *copies = searches[0][0]
+    assert 3 < len(copies) < 17
+    assert {copy.places for copy in copies} == {(0,)}
+
+
 def test_what_the_filter_lets_pass_may_be_unlikely(searches: list) -> None:
     attack, model = Adaptive(gcg=SHORT, universal=False, threshold=True), opened()
     attack.asks(scene(model, view=View(nll=5.5, window=3)))
@@ -163,6 +195,10 @@ def test_who_adapts_to_what() -> None:
     ):  # fmt: skip
         assert [attack.adapts(view) for attack in GRADIENT] == [bool(e) for e in expected]
     assert not Transfer(source="x").adapts(filter_)
+    drops = View(drops=0.1)
+    assert [attack.adapts(drops) for attack in GRADIENT] == [False] * 3
+    assert Adaptive(gcg=SHORT, copies=1).adapts(drops)
+    assert not Adaptive(gcg=SHORT, copies=1).adapts(nothing)
     assert {attack.access for attack in GRADIENT} == {Access.GRADIENTS}
     assert Transfer(source="x").access is Access.BLACK_BOX
     for attack in (*GRADIENT, Transfer(source="x")):

@@ -236,7 +236,7 @@ def test_drops_are_a_function_of_seed_and_question_alone() -> None:
     assert other.copies(question) != one
     kept = sum(len(copy.split()) for copy in one) / (5 * 40)
     assert 0.35 < kept < 0.65
-    assert smooth.drops == 0.5
+    assert smooth.view == View(drops=0.5)
 
 
 def test_tokens_are_the_models_own_and_one_is_kept() -> None:

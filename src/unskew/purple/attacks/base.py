@@ -51,6 +51,7 @@ class View:
         paraphrased: questions are paraphrased by a model before they are asked.
         rewrite: what becomes of questions before they are asked, where that can be computed: a
             table of synonyms.
+        drops: the chance of each token of a question to be dropped before it is asked.
     """
 
     context: str = ""
@@ -58,6 +59,7 @@ class View:
     window: int | None = None
     paraphrased: bool = False
     rewrite: Callable[[Sequence[str]], list[str]] | None = None
+    drops: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from unskew.errors import UserError
 from unskew.purple.attacks.base import Access, Aim, Ask, Scene, View
+from unskew.purple.drops import draws, kept
 from unskew.purple.gcg_types import Allows, Found, Gcg, Prompt
 from unskew.purple.subject import Open, TooLongError
 from unskew.runs.config import Frozen
@@ -47,6 +48,7 @@ def suffixed(
     universal: int | None,
     passage: str = "",
     known: View = NOTHING,
+    copies: int = 0,
 ) -> list[str]:
     """The held-out questions, each with the passage and the suffix after it.
 
@@ -54,6 +56,7 @@ def suffixed(
         model: the one that the suffix is found on.
         universal: on how many training questions it is found; None: on each held-out one by itself.
         known: what of the defence goes into the objective.
+        copies: of each question, with drops, if any are known.
 
     Raises: UserError where a universal suffix has no training questions; see `gcg.search`.
     """
@@ -62,7 +65,7 @@ def suffixed(
         found = []
         for i, aim in enumerate(aims):
             try:
-                suffix = found_on(scene, model, [aim], gcg, f"gcg-{i}", known).suffix
+                suffix = found_on(scene, model, [aim], gcg, f"gcg-{i}", known, copies).suffix
             except TooLongError:
                 suffix = ""  # no room for one: the question stands alone
             found.append(aim.question + suffix)
@@ -70,12 +73,18 @@ def suffixed(
     training = [aim._replace(question=aim.question + passage) for aim in scene.training[:universal]]
     if not training:
         raise UserError("a universal suffix needs training questions")
-    one = found_on(scene, model, training, gcg, "gcg", known)
+    one = found_on(scene, model, training, gcg, "gcg", known, copies)
     return [aim.question + one.suffix for aim in aims]
 
 
 def found_on(
-    scene: Scene, model: Open, aims: Sequence[Aim], gcg: Gcg, name: str, known: View = NOTHING
+    scene: Scene,
+    model: Open,
+    aims: Sequence[Aim],
+    gcg: Gcg,
+    name: str,
+    known: View = NOTHING,
+    copies: int = 0,
 ) -> Found:
     """The suffix to these questions; its state is kept under that name."""
     from unskew.purple.gcg import search
@@ -90,6 +99,9 @@ def found_on(
         )
         for aim in aims
     ]
+    if known.drops:
+        dropped = (_dropped(model, aim, gcg, known, i) for aim in aims for i in range(copies))
+        prompts += [copy for copy in dropped if copy.places]  # others say nothing of a suffix
     return search(model.model, model.tokenizer, prompts, gcg, state, scene.watch)
 
 
@@ -98,6 +110,17 @@ def prompt(model: Open, aim: Aim, context: str = "") -> Prompt:
     form = model.template
     before = f"{form.system}{context}{form.before}{aim.question}"
     return Prompt(before, form.after, form.lead + aim.target)
+
+
+def _dropped(model: Open, aim: Aim, gcg: Gcg, known: View, copy: int) -> Prompt:
+    """A copy of the question and of a suffix with fewer tokens. Nobody knows the defence's draws
+    beforehand: these are other ones."""
+    ids = model.encode(aim.question)
+    rng = draws(gcg.seed, "search", aim.question, copy)
+    left = kept(rng, len(ids) + gcg.length, known.drops)
+    question = model.decode([ids[i] for i in left if i < len(ids)])
+    places = tuple(i - len(ids) for i in left if i >= len(ids))
+    return prompt(model, aim._replace(question=question), known.context)._replace(places=places)
 
 
 def _allowed(model: Open, question: str, length: int, known: View) -> Allows:

@@ -6,7 +6,7 @@
 
 A defence is a frozen configuration; what it needs to know of where it stands (benign questions to
 set a threshold by, the definition, the model whose likelihoods it reads) is its `Setting`. What an
-attacker who knows the defence can put into an objective is stated: `view`, and `drops`.
+attacker who knows the defence can put into an objective is stated: its `view`.
 """
 
 from __future__ import annotations
@@ -85,12 +85,10 @@ class Defended(ABC):
 
     Attributes:
         view: what of the defence can be put into an objective.
-        drops: share of a question's tokens that is dropped at random.
     """
 
     subject: Subject
     view: View = field(default=View(), kw_only=True)
-    drops: float = field(default=0.0, kw_only=True)
 
     @property
     def name(self) -> str:

@@ -10,16 +10,16 @@ dropped tokens alone undo an attack.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from unskew.nursery.sampling import generator
+from unskew.purple.attacks.base import View
 from unskew.purple.defences.base import Defended, Reply, Setting, Tokens
 from unskew.purple.definition import Definition
+from unskew.purple.drops import draws, kept
 from unskew.purple.subject import Subject
 from unskew.runs.config import Frozen
 
@@ -42,7 +42,8 @@ class Smoothing(Frozen):
     input: ClassVar[bool] = True
 
     def around(self, subject: Subject, setting: Setting) -> Defended:
-        return _Smoothed(subject, self, setting.definition, setting.tokens, drops=self.drop)
+        view = View(drops=self.drop)
+        return _Smoothed(subject, self, setting.definition, setting.tokens, view=view)
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,11 @@ class _Smoothed(Defended):
     def copies(self, question: str) -> list[str]:
         """What is asked in a question's place."""
         parts = question.split() if self.tokens is None else self.tokens.encode(question)
-        key = hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()
         found = []
         for copy in range(self.config.copies):
-            rng = generator(self.config.seed, f"purple smoothing {key}", copy)
-            kept = [part for part in parts if rng.random() >= self.config.drop]
-            if not kept and parts:
-                kept = [parts[int(rng.random() * len(parts))]]
-            found.append(self._joined(kept))
+            rng = draws(self.config.seed, "smoothing", question, copy)
+            left = kept(rng, len(parts), self.config.drop)
+            found.append(self._joined([parts[i] for i in left]))
         return found
 
     def _joined(self, parts: Sequence[Any]) -> str:
