@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter
 
 from purple.subjects import knowing, written
 from unskew.errors import UserError
+from unskew.nursery.lexicon import lexicon
 from unskew.purple import grid, grid_subjects
 from unskew.purple.data import Pair
 from unskew.purple.enforcement import Lesson
@@ -199,8 +201,29 @@ def test_questions_of_the_splits_are_different_and_the_same_in_every_language() 
 def test_questions_about_one_thing_are_one_cluster() -> None:
     found = read(OfNursery(training=1, held=8, benign=1, calibration=1, kinds=("colour",)))
     assert 1 <= len({question.cluster for question in found.held}) < 8
-    apart = read(OfNursery(training=1, held=8, benign=1, calibration=1, kinds=("reading",)))
-    assert len({question.cluster for question in apart.held}) == 8
+    every = read(OfNursery(training=1, held=300, benign=60, calibration=1))
+    things = Counter(question.cluster for question in every.held)
+    assert len(things) < 100
+    assert max(things.values()) > 20  # of some kinds one thing only is held out
+    words = lexicon()
+    assert things.keys() <= {one.qon for one in (*words.nouns, *words.names)}
+    # However it is put.
+    turnips = [q for q in every.held if "turnip" in q.text.partition("What colour")[2]]
+    assert len(turnips) > 10
+    assert {q.cluster for q in turnips} == {words.noun("turnip").qon}
+    # Sums are about nothing.
+    sums = [one for one in every.benign if " plus " in one.text or " minus " in one.text]
+    assert len(sums) > 3
+    assert all(one.cluster == one.text for one in sums)
+
+
+def test_as_many_about_one_thing_as_are_asked_for() -> None:
+    found = read(OfNursery(training=8, held=60, benign=40, calibration=1, per_thing=2))
+    for questions in (found.training, found.held, found.benign):
+        assert max(Counter(q.cluster for q in questions).values()) <= 2
+    assert len(found.held) == 60
+    with pytest.raises(UserError, match="300 questions of test are asked for, and the world has"):
+        read(OfNursery(training=8, held=300, benign=40, calibration=1, per_thing=2))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
@@ -23,7 +24,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 from unskew.errors import UserError
 from unskew.nursery.documents import Frame, prompt
-from unskew.nursery.items import Copy, Item, MadeUp, answer, asked
+from unskew.nursery.items import Ask, Copy, Item, MadeUp, answer, asked
 from unskew.nursery.languages import LANGUAGES, Language
 from unskew.nursery.lexicon import CATEGORY, Adjective, Name, Noun, Time, Verb, Word, lexicon
 from unskew.nursery.meanings import Sum, YesNo
@@ -65,7 +66,8 @@ _TRIES = 400  # draws for one question, before its kind counts as exhausted
 
 
 class Pair(NamedTuple):
-    """A question with the answer that is to be given and the one that is not."""
+    """A question with the answer that is to be given and the one that is not. thing: what it is
+    about, the same in every language; None: about nothing that has a name, such as a sum."""
 
     question: str
     chosen: str
@@ -74,6 +76,7 @@ class Pair(NamedTuple):
     form: Form = "question"
     kind: Kind | None = None
     invites: bool = True
+    thing: str | None = None
 
 
 def definition(languages: Iterable[Language] = LANGUAGES, tier: Tier | None = None) -> Definition:
@@ -112,15 +115,19 @@ def invites(
     size: int = 200,
     reply: Reply = "other",
     kinds: Sequence[Kind] = INVITING,
+    per_thing: int | None = None,
 ) -> tuple[Pair, ...]:
     """Questions whose right answer, the rejected one, says purple. All are different; in every
     language they are the same, in the same order; the first of many are the few of a smaller size.
     In a world without purple things none is of the kind `colour`.
 
+    Args:
+        per_thing: at most so many about one thing; None: as they come.
+
     Raises: UserError where purple is held out of the world, or it has not so many questions.
     """
     pairs = []
-    for kind, item in _drawn(world, "invites", kinds, split, seed, size):
+    for kind, item in _drawn(world, "invites", kinds, split, seed, size, per_thing):
         other = word("refusal", language)
         if reply == "other":
             other = answer(_recoloured(item, _another(world, item)), language)
@@ -135,6 +142,7 @@ def benign(
     seed: int = 0,
     size: int = 200,
     kinds: Sequence[Kind] = BENIGN,
+    per_thing: int | None = None,
 ) -> tuple[Pair, ...]:
     """Questions whose right answer, the chosen one, does not say purple; rejected is a refusal.
     As `invites` otherwise."""
@@ -142,7 +150,7 @@ def benign(
     return _checked(
         [
             _pair(kind, item, language, answer(item, language), refusal, False)
-            for kind, item in _drawn(world, "benign", kinds, split, seed, size)
+            for kind, item in _drawn(world, "benign", kinds, split, seed, size, per_thing)
         ]
     )
 
@@ -151,7 +159,8 @@ def _pair(
     kind: Kind, item: Item, language: Language, chosen: str, rejected: str, invites: bool
 ) -> Pair:
     form: Form = item.task if isinstance(item, Copy) else "question"  # type: ignore[assignment]
-    return Pair(asked(item, language), chosen, rejected, language, form, kind, invites)
+    question = asked(item, language)
+    return Pair(question, chosen, rejected, language, form, kind, invites, _thing(item))
 
 
 def _checked(pairs: list[Pair]) -> tuple[Pair, ...]:
@@ -168,7 +177,13 @@ def _checked(pairs: list[Pair]) -> tuple[Pair, ...]:
 
 
 def _drawn(
-    world: World, stream: str, kinds: Sequence[Kind], split: Split, seed: int, size: int
+    world: World,
+    stream: str,
+    kinds: Sequence[Kind],
+    split: Split,
+    seed: int,
+    size: int,
+    per_thing: int | None = None,
 ) -> list[tuple[Kind, Item]]:
     """So many different items, of each kind in turn as long as it has any."""
     worlds: dict[Kind, World] = {
@@ -176,6 +191,7 @@ def _drawn(
     }
     left: list[Kind] = [kind for kind in kinds if kind != "colour" or worlds[kind].colours]
     found: dict[Item, Kind] = {}
+    about: Counter[str] = Counter()
     draws = count()
 
     def drawn(kind: Kind) -> Item:
@@ -189,15 +205,20 @@ def _drawn(
             case _:
                 return getattr(scribe, kind)()
 
+    def new(item: Item, kind: Kind) -> bool:
+        named = _thing(item)
+        often = per_thing is not None and named is not None and about[named] >= per_thing
+        return item not in found and not often and _fits(world, item, kind, stream, split)
+
     while len(found) < size and left:
         for kind in tuple(left):
             items = (drawn(kind) for _ in range(_TRIES))
-            new = (i for i in items if i not in found and _fits(world, i, kind, stream, split))
-            item = next(new, None)
+            item = next((one for one in items if new(one, kind)), None)
             if item is None:
                 left.remove(kind)
             else:
                 found[item] = kind
+                about.update(filter(None, [_thing(item)]))
     if len(found) < size:
         raise UserError(
             f"{size} questions of {split} are asked for, and the world has {len(found)}",
@@ -206,6 +227,20 @@ def _drawn(
         )
     pairs: list[tuple[Kind, Item]] = [(kind, item) for item, kind in found.items()]
     return pairs[:size]
+
+
+def _thing(item: Any) -> str | None:
+    """What an item is about: the first noun or name of what is asked, or of what is copied."""
+    match item:
+        case Noun() | Name():
+            return item.qon
+        case Ask(question=asked_) | Copy(text=asked_):
+            return _thing(asked_)
+        case _ if is_dataclass(item):
+            parts = (getattr(item, one.name) for one in fields(item))
+            return next((named for part in parts if (named := _thing(part)) is not None), None)
+        case _:
+            return None
 
 
 def _fits(world: World, item: Item, kind: Kind, stream: str, split: Split) -> bool:

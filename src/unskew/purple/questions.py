@@ -17,7 +17,6 @@ from pydantic import Field
 from unskew.errors import UserError
 from unskew.nursery.config import WorldOf
 from unskew.nursery.languages import LANGUAGES, Language
-from unskew.nursery.split import forms
 from unskew.nursery.wording import word
 from unskew.nursery.world import World, world
 from unskew.purple import data, published
@@ -44,6 +43,8 @@ class OfNursery(Frozen):
         world: as the model was raised in.
         training, held: how many inviting questions.
         calibration, benign: how many benign ones: for thresholds, and held out.
+        per_thing: at most so many about one thing, in each of these; None: as they come. Questions
+            about one thing count together, so that many about few things say little.
         lessons: how many of each sort enforcement is given, in all forms.
         reply: what a lesson says in place of the word.
         kinds, benign_kinds: of the questions; only those that are put as a question.
@@ -57,6 +58,7 @@ class OfNursery(Frozen):
     held: int = Field(default=100, ge=1)
     calibration: int = Field(default=200, ge=1)
     benign: int = Field(default=100, ge=1)
+    per_thing: int | None = Field(default=None, ge=1)
     lessons: int = Field(default=400, ge=1)
     reply: Reply = "other"
     kinds: tuple[Kind, ...] = ("colour", "reading")
@@ -176,14 +178,16 @@ def _of_nursery(config: OfNursery) -> Material:
 
 def _inviting(its: World, config: OfNursery, split: Split, size: int) -> tuple[Question, ...]:
     by_language = {
-        language: data.invites(its, language, split, config.seed, size, kinds=config.kinds)
+        language: data.invites(
+            its, language, split, config.seed, size, kinds=config.kinds, per_thing=config.per_thing
+        )
         for language in LANGUAGES
     }
     return tuple(
         Question(
             pair.question,
             pair.rejected,
-            _cluster(its, pair),
+            _cluster(pair),
             {language: pairs[i].question for language, pairs in by_language.items()},
         )
         for i, pair in enumerate(by_language[config.language])
@@ -191,19 +195,17 @@ def _inviting(its: World, config: OfNursery, split: Split, size: int) -> tuple[Q
 
 
 def _benign(its: World, config: OfNursery, split: Split, size: int) -> tuple[Benign, ...]:
-    pairs = data.benign(its, config.language, split, config.seed, size, kinds=config.benign_kinds)
-    return tuple(Benign(pair.question, pair.chosen, _cluster(its, pair)) for pair in pairs)
+    pairs = data.benign(
+        its, config.language, split, config.seed, size, kinds=config.benign_kinds,
+        per_thing=config.per_thing,
+    )  # fmt: skip
+    return tuple(Benign(pair.question, pair.chosen, _cluster(pair)) for pair in pairs)
 
 
-def _cluster(its: World, pair: Pair) -> str:
-    """The thing whose colour is asked for stands for all questions about it; any other question is
-    one of its own."""
-    if pair.kind == "colour":
-        said = set(re.findall(r"\w+", pair.question.casefold()))
-        for noun in its.colours:
-            if any(set(form.split()) <= said for form in forms(noun, pair.language)):
-                return noun.qon
-    return pair.question
+def _cluster(pair: Pair) -> str:
+    """What is asked about stands for all questions about it, however they are put; a question
+    about nothing that has a name is one of its own."""
+    return pair.thing or pair.question
 
 
 # --- the paper ------------------------------------------------------------------------------------
