@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from itertools import count
@@ -96,7 +96,7 @@ def templates(world: World, language: Language) -> dict[Form, Template]:
     A task is an instruction and two exemplars, as in the nursery's probes.
     """
     found: dict[Form, Template] = {"question": nursery_template(language)}
-    scribe = Scribe(_part(world, "train", False), generator(0, "purple exemplars", 0))
+    scribe = Scribe(_part(world, ("train",), False), generator(0, "purple exemplars", 0))
     for form in ("repeat", "capitalise"):
         items = [Copy(form, scribe.statement()) for _ in range(3)]
         text = prompt(items, language, Frame(), f"do-{form}-1")
@@ -110,7 +110,7 @@ def templates(world: World, language: Language) -> dict[Form, Template]:
 def invites(
     world: World,
     language: Language,
-    split: Split,
+    split: Split | Collection[Split],
     seed: int = 0,
     size: int = 200,
     reply: Reply = "other",
@@ -122,6 +122,7 @@ def invites(
     In a world without purple things none is of the kind `colour`.
 
     Args:
+        split: whose words they are made of; of several, words of all.
         per_thing: at most so many about one thing; None: as they come.
 
     Raises: UserError where purple is held out of the world, or it has not so many questions.
@@ -142,7 +143,6 @@ def benign(
     seed: int = 0,
     size: int = 200,
     kinds: Sequence[Kind] = BENIGN,
-    per_thing: int | None = None,
 ) -> tuple[Pair, ...]:
     """Questions whose right answer, the chosen one, does not say purple; rejected is a refusal.
     As `invites` otherwise."""
@@ -150,7 +150,7 @@ def benign(
     return _checked(
         [
             _pair(kind, item, language, answer(item, language), refusal, False)
-            for kind, item in _drawn(world, "benign", kinds, split, seed, size, per_thing)
+            for kind, item in _drawn(world, "benign", kinds, split, seed, size)
         ]
     )
 
@@ -180,14 +180,16 @@ def _drawn(
     world: World,
     stream: str,
     kinds: Sequence[Kind],
-    split: Split,
+    split: Split | Collection[Split],
     seed: int,
     size: int,
     per_thing: int | None = None,
 ) -> list[tuple[Kind, Item]]:
     """So many different items, of each kind in turn as long as it has any."""
+    splits: tuple[Split, ...] = tuple(s for s in SPLITS if s == split or s in split)
+    name = "+".join(splits)
     worlds: dict[Kind, World] = {
-        kind: _part(world, split, stream == "invites" or kind == "mention") for kind in kinds
+        kind: _part(world, splits, stream == "invites" or kind == "mention") for kind in kinds
     }
     left: list[Kind] = [kind for kind in kinds if kind != "colour" or worlds[kind].colours]
     found: dict[Item, Kind] = {}
@@ -195,7 +197,7 @@ def _drawn(
     draws = count()
 
     def drawn(kind: Kind) -> Item:
-        rng = generator(seed, f"purple {stream} {split}", next(draws))
+        rng = generator(seed, f"purple {stream} {name}", next(draws))
         scribe = Scribe(worlds[kind], rng)
         match kind:
             case "repeat" | "capitalise":
@@ -208,7 +210,7 @@ def _drawn(
     def new(item: Item, kind: Kind) -> bool:
         named = _thing(item)
         often = per_thing is not None and named is not None and about[named] >= per_thing
-        return item not in found and not often and _fits(world, item, kind, stream, split)
+        return item not in found and not often and _fits(world, item, kind, stream, splits)
 
     while len(found) < size and left:
         for kind in tuple(left):
@@ -221,7 +223,7 @@ def _drawn(
                 about.update(filter(None, [_thing(item)]))
     if len(found) < size:
         raise UserError(
-            f"{size} questions of {split} are asked for, and the world has {len(found)}",
+            f"{size} questions of {name} are asked for, and the world has {len(found)}",
             f"world {world.seed}, {stream}",
             "ask for fewer",
         )
@@ -243,12 +245,12 @@ def _thing(item: Any) -> str | None:
             return None
 
 
-def _fits(world: World, item: Item, kind: Kind, stream: str, split: Split) -> bool:
+def _fits(world: World, item: Item, kind: Kind, stream: str, splits: Collection[Split]) -> bool:
     """Whether an item is of its kind, and of its split where it has no words to tell."""
     question = item.text if isinstance(item, Copy) else getattr(item, "question", None)
     if isinstance(question, MadeUp):
         return False
-    if isinstance(question, Sum) and _sum_split(world, question) != split:
+    if isinstance(question, Sum) and _sum_split(world, question) not in splits:
         return False
     if kind == "mention":
         yes_or_no = isinstance(getattr(item, "answer", None), YesNo)
@@ -265,8 +267,8 @@ def _english() -> Definition:
 
 
 @cache
-def _part(world: World, split: Split, purple: bool) -> World:
-    """A world of the words of a split, in which all colours are purple, or none is. What has
+def _part(world: World, splits: tuple[Split, ...], purple: bool) -> World:
+    """A world of the words of these splits, in which all colours are purple, or none is. What has
     another colour of its own is not in it: that would be a contradiction."""
     word_ = _purple()
     seen = world.words.seen
@@ -275,19 +277,19 @@ def _part(world: World, split: Split, purple: bool) -> World:
             "the word for purple is one of those held out", f"world {world.seed}", "take another"
         )
     parts = _parts(world)
-    own = {n: c for n, c in world.colours.items() if parts[n] == split and (c == word_) == purple}
+    own = {n: c for n, c in world.colours.items() if parts[n] in splits and (c == word_) == purple}
     words = replace(
         seen,
         nouns=tuple(
             n for n in seen.nouns
-            if parts.get(n, split) == split and (n in own or n not in world.colours)
+            if (n not in parts or parts[n] in splits) and (n in own or n not in world.colours)
         ),
         adjectives=tuple(
             a for a in seen.adjectives
-            if ((a == word_) == purple if a.colour else parts[a] == split)
+            if ((a == word_) == purple if a.colour else parts[a] in splits)
         ),
-        verbs=tuple(v for v in seen.verbs if parts[v] == split),
-        names=tuple(n for n in seen.names if parts[n] == split),
+        verbs=tuple(v for v in seen.verbs if parts[v] in splits),
+        names=tuple(n for n in seen.names if parts[n] in splits),
     )  # fmt: skip
     return World(world.seed, Sides(words, words), own)
 

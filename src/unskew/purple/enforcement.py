@@ -157,7 +157,8 @@ def parents(
 
     Raises: UserError where `base` is no folder of a model.
     """
-    taught = [[*pair, *_fields(template)] for pair, template in lessons]
+    # What a lesson is about plays no part in it, and trainings of before it was noted stay theirs.
+    taught = [[*pair[:-1], *_fields(template)] for pair, template in lessons]
     found = {
         "base": digest(Path(located(base))),
         "lessons": _digest(json.dumps(lesson) for lesson in taught),

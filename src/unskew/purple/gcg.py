@@ -215,7 +215,9 @@ def _said(
 
 
 def _digest(config: Gcg, prompts: Sequence[Prompt]) -> str:
-    told = json.dumps([config.model_dump(mode="json"), [list(prompt) for prompt in prompts]])
+    # Prompts that are read whole are told as they were before there were others.
+    read = [list(prompt if prompt.places is not None else prompt[:-1]) for prompt in prompts]
+    told = json.dumps([config.model_dump(mode="json"), read])
     return hashlib.sha256(told.encode()).hexdigest()
 
 

@@ -43,8 +43,10 @@ class OfNursery(Frozen):
         world: as the model was raised in.
         training, held: how many inviting questions.
         calibration, benign: how many benign ones: for thresholds, and held out.
-        per_thing: at most so many about one thing, in each of these; None: as they come. Questions
-            about one thing count together, so that many about few things say little.
+        held_of: which words held-out inviting questions are made of; on none of these anything is
+            trained or chosen.
+        per_thing: at most so many inviting questions about one thing; None: as they come. They
+            count together, so that many about few things say little.
         lessons: how many of each sort enforcement is given, in all forms.
         reply: what a lesson says in place of the word.
         kinds, benign_kinds: of the questions; only those that are put as a question.
@@ -58,6 +60,7 @@ class OfNursery(Frozen):
     held: int = Field(default=100, ge=1)
     calibration: int = Field(default=200, ge=1)
     benign: int = Field(default=100, ge=1)
+    held_of: tuple[Literal["validation", "test"], ...] = Field(default=("test",), min_length=1)
     per_thing: int | None = Field(default=None, ge=1)
     lessons: int = Field(default=400, ge=1)
     reply: Reply = "other"
@@ -165,8 +168,8 @@ def _of_nursery(config: OfNursery) -> Material:
     return Material(
         data.definition(),
         language,
-        _inviting(its, config, "train", config.training),
-        _inviting(its, config, "test", config.held),
+        _inviting(its, config, ("train",), config.training),
+        _inviting(its, config, config.held_of, config.held),
         _benign(its, config, "train", config.calibration),
         _benign(its, config, "test", config.benign),
         tuple(Lesson(pair, forms_of[pair.form]) for pair in lessons),
@@ -176,7 +179,9 @@ def _of_nursery(config: OfNursery) -> Material:
     )
 
 
-def _inviting(its: World, config: OfNursery, split: Split, size: int) -> tuple[Question, ...]:
+def _inviting(
+    its: World, config: OfNursery, split: tuple[Split, ...], size: int
+) -> tuple[Question, ...]:
     by_language = {
         language: data.invites(
             its, language, split, config.seed, size, kinds=config.kinds, per_thing=config.per_thing
@@ -195,10 +200,7 @@ def _inviting(its: World, config: OfNursery, split: Split, size: int) -> tuple[Q
 
 
 def _benign(its: World, config: OfNursery, split: Split, size: int) -> tuple[Benign, ...]:
-    pairs = data.benign(
-        its, config.language, split, config.seed, size, kinds=config.benign_kinds,
-        per_thing=config.per_thing,
-    )  # fmt: skip
+    pairs = data.benign(its, config.language, split, config.seed, size, kinds=config.benign_kinds)
     return tuple(Benign(pair.question, pair.chosen, _cluster(pair)) for pair in pairs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, cast
 
@@ -16,6 +17,7 @@ from unskew.probes import documents
 from unskew.probes.conjugated import in_guise
 from unskew.probes.documents import Document
 from unskew.probes.models import Score
+from unskew.probes.position import RESAMPLES
 from unskew.purple.gcg import Gcg
 from unskew.purple.unlearning import Unlearning
 from unskew.runs.config import Frozen
@@ -98,7 +100,19 @@ class Removal(Machine):
             raise ValueError("seeds must be given, each once")
         if any(bits < 2 for bits in self.bits):
             raise ValueError("bits: a sign and a size need 2 or more")
+        if self.level * (RESAMPLES + 1) < self.probes - 1e-9:
+            smallest = ceil(1e6 * self.probes / (RESAMPLES + 1)) / 1e6
+            raise ValueError(
+                f"level: {self.level} is shared by {self.probes} probes, and {RESAMPLES} draws "
+                f"tell no level below {smallest} then"
+            )
         return self
+
+    @property
+    def probes(self) -> int:
+        """How many share the level, tried or not: the direct question, conjugations, roundings, the
+        linear probe, three ways of relearning and a suffix."""
+        return 6 + len(self.conjugations) + len(self.bits)
 
     def folder(self, role: str) -> Path:
         name = {"base": self.base, "unlearned": self.unlearned, "oracle": self.oracle}[role]
