@@ -37,6 +37,7 @@ NAMES = frozenset(
         "intervals of slopes cover",
         "intervals over training seeds cover",
         "profile intervals cover",
+        "skew intervals cover",
         "clustered bounds hold their level",
         "positions hold their level",
         "verdicts hold their level",

@@ -70,6 +70,67 @@ def test_other_files_of_the_folder_are_not_blamed(folder: Path) -> None:
         loading.load(["mein"], [folder])
 
 
+def saying(folder: Path, said: str, rows: str | None = None) -> None:
+    """The task with this under `metadata.unskew`, and its documents."""
+    write(folder, f"{TASK}metadata: {{version: 1.0, unskew: {said}}}\n")
+    rows = rows or '{"q": "a", "a": "b", "country": "fr"}\n{"q": "c", "a": "d", "country": "hu"}\n'
+    (folder / "data.jsonl").write_text(rows)
+
+
+def test_a_source_that_documents_do_not_name_is_refused_before_any_model(folder: Path) -> None:
+    saying(folder, "{cluster: country}")
+    [task] = loading.load(["mine"], [folder])
+    assert task.cluster == "country"
+    saying(folder, "{cluster: contry}")
+    said = r"cluster is 'contry', which document 0 does not have; did you mean 'country'\?"
+    with pytest.raises(UserError, match=said) as caught:
+        loading.load(["mine"], [folder])
+    assert caught.value.where == "mine"
+    assert caught.value.hint == "its fields: q, a, country"
+
+
+def test_null_is_a_source_of_its_own_but_not_of_all(folder: Path) -> None:
+    saying(
+        folder, "{cluster: c}", '{"q": "a", "a": "b", "c": null}\n{"q": "e", "a": "d", "c": 1}\n'
+    )
+    assert loading.load(["mine"], [folder])[0].cluster == "c"
+    saying(
+        folder, "{cluster: c}", '{"q": "a", "a": "b", "c": null}\n{"q": "e", "a": "f", "c": null}\n'
+    )
+    with pytest.raises(UserError, match=r"mine: .*cluster is 'c', which is null in every document"):
+        loading.load(["mine"], [folder])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{chance: 1/3}", r"unskew\.chance, the score of guessing, is a number .* not '1/3'"),
+        ("{chance: true}", "not True"),
+        ("{chance: 25}", "not 25\nscores are shares of 1"),
+        ("{chance: 1.0}", r"not 1\.0"),
+        ("{chance: -0.1}", r"not -0\.1"),
+        ("{chance: .nan}", "not nan"),
+        ("{cluster: [q]}", r"unskew\.cluster is a name, not \['q'\]"),
+        ("{main: 1}", r"unskew\.main is a name, not 1"),
+        ("{judged: end}", r"judged is 'whole' or 'beginning', not 'end'"),
+        ("guessing", r"unskew holds names and values, not 'guessing'"),
+    ],
+)
+def test_what_a_task_says_of_itself_is_checked_as_it_is_read(
+    folder: Path, given: str, said: str
+) -> None:
+    saying(folder, given)
+    with pytest.raises(UserError, match=said) as caught:
+        loading.load(["mine"], [folder])
+    assert caught.value.where == "mine"
+
+
+@pytest.mark.parametrize(("given", "chance"), [("{chance: 0}", 0.0), ("{chance: null}", None)])
+def test_a_chance_that_is_said_or_left_out(folder: Path, given: str, chance: float | None) -> None:
+    saying(folder, given)
+    assert loading.load(["mine"], [folder])[0].chance == chance
+
+
 def test_data_may_be_there_later(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "data.jsonl").unlink()
     with pytest.raises(AbsentError, match=r"the task 'mine' cannot be loaded: .*data\.jsonl"):

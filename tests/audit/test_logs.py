@@ -163,3 +163,83 @@ def test_of_several_logs_the_newest_is_read(world: dict[str, Path], tmp_path: Pa
     rows, chances = logs.read(tmp_path, "base")
     assert len(rows) == N
     assert chances == {"toy_generate": 0.0}
+
+
+DATE = "2026-11-24T00-00-00.000000"
+
+
+def logged(folder: Path, said: dict[str, Any] | None, conjugated: bool = False, **doc: Any) -> Path:
+    """60 samples made by hand, two of each country; beside them what the task says of itself."""
+    folder.mkdir(parents=True)
+    lines = [
+        {"doc_id": i, "doc": {"q": i, "country": f"c{i // 2}"} | doc, "target": "x",
+         "arguments": [[f"q{i}", {}]], "resps": [["x"]], "filtered_resps": ["x"],
+         "filter": "none", "metrics": ["acc", "hit"], "acc": float(i % 3 > 0), "hit": 1.0,
+         "doc_hash": f"d{i}{conjugated}", "target_hash": "t"}
+        for i in range(60)
+    ]  # fmt: skip
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / f"samples_toy_{DATE}.jsonl").write_text(text)
+    if said is not None:
+        results = {"configs": {"toy": {"metadata": {"unskew": said}}}}
+        (folder / f"results_{DATE}.json").write_text(json.dumps(results))
+    return folder
+
+
+def four(root: Path, *said: dict[str, Any] | None, **doc: Any) -> RunFolder:
+    """The audit of four folders that say this of the task: base, tuned, and both under s."""
+    folders = [logged(root / str(i), one, i > 1, **doc) for i, one in enumerate(said)]
+    pairs = (folders[0], folders[1]), (folders[2], folders[3])
+    return logs.execute(*pairs, QUICK, Store(root / "runs", shipped=False))
+
+
+@pytest.mark.parametrize("said", [None, {}, {"chance": None}, {"chance": 0.25}])
+def test_the_chance_that_the_plain_logs_declare_is_kept(tmp_path: Path, said: Any):
+    verdicts = four(tmp_path, {"chance": 0.25}, None, said, said).read_table("verdicts")
+    assert verdicts["chance"].tolist() == [0.25]
+
+
+def test_what_any_of_the_logs_declares_is_said_of_all(tmp_path: Path):
+    said = {"main": "hit", "cluster": "country", "chance": 0.5}
+    folder = four(tmp_path, None, said, None, None)
+    assert folder.read_table("verdicts")["chance"].tolist() == [0.5]
+    records = folder.read_table("records")
+    assert set(records["metric"]) == {"hit"}
+    assert records.groupby(["arm", "conjugation"])["cluster"].nunique().tolist() == [30] * 4
+
+
+@pytest.mark.parametrize("key", ["chance", "cluster", "main"])
+def test_logs_that_declare_different_things_are_refused(tmp_path: Path, key: str):
+    one, two = {"chance": (0.25, 0.5), "cluster": ("country", "q"), "main": ("acc", "hit")}[key]
+    with pytest.raises(UserError, match=f"say different things of it: {key} is .* in .*0 and"):
+        four(tmp_path, {key: one}, None, None, {key: two})
+
+
+def test_a_source_that_logged_documents_do_not_name_is_refused(tmp_path: Path):
+    said = r"toy.*: .*'contry', which document 0 does not have; did you mean 'country'"
+    for i, folder in enumerate(("base", "tuned")):
+        with pytest.raises(UserError, match=said):
+            logs.read(logged(tmp_path / folder, {"cluster": "contry"}), folder)
+        with pytest.raises(UserError, match=said):
+            four(tmp_path / str(i), *[{"cluster": "contry"} if i == j else None for j in range(4)])
+    with pytest.raises(UserError, match="null in every document"):
+        logs.read(logged(tmp_path / "null", {"cluster": "country"}, country=None), "base")
+
+
+@pytest.mark.parametrize("chance", ["a third", True, 25, -0.1])
+def test_a_declared_chance_that_is_none_is_refused(tmp_path: Path, chance: Any):
+    with pytest.raises(UserError, match=r"toy.*the score of guessing, is a number"):
+        logs.read(logged(tmp_path / "logs", {"chance": chance}), "base")
+
+
+def test_guessing_is_averaged_over_documents(tmp_path: Path):
+    folder = logged(tmp_path / "logs", None)
+    (path,) = folder.glob("samples_*")
+    samples = [json.loads(line) for line in path.read_text().splitlines()]
+    for i, sample in enumerate(samples):
+        options = 2 if i == 0 else 10
+        sample["arguments"] = [[f"q{i}", f" o{j}"] for j in range(options)]
+        sample["filtered_resps"] = [[-1.0, False]] * options
+    path.write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    _, chances = logs.read(folder, "base")
+    assert chances["toy"] == pytest.approx((1 / 2 + 59 / 10) / 60)

@@ -1,6 +1,7 @@
 """From the harness's samples to rows, and what is refused as unpaired."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,23 @@ def test_labels_are_calibrated_by_what_the_document_adds():
     assert [row["score"] for row in rows] == [1.0] * 4
     plain = records.rows(source(choices=True, main="acc"), samples, {})
     assert [row["metric"] for row in plain] == ["acc"] * 4
+
+
+def test_a_label_that_no_document_makes_possible_is_never_chosen():
+    samples = [chosen(i, [-1.0, -math.inf, -2.0 - i], 0, (" a", " b", " c")) for i in range(3)]
+    samples[2] |= {"filtered_resps": [(-5.0, False), (-math.inf, False), (-1.0, False)]}
+    rows = records.rows(source(choices=True), samples, {})
+    assert [row["metric"] for row in rows] == ["acc_calibrated"] * 3
+    assert [row["score"] for row in rows] == [1.0, 1.0, 0.0]
+
+
+def test_a_document_without_a_source_shares_none():
+    three = [generated(i, hit=1.0) | {"doc": {"source": name}} for i, name in enumerate("21")]
+    three.append(generated(2, hit=1.0) | {"doc": {"source": None}})
+    rows = records.rows(source(cluster="source"), three, {})
+    assert [row["cluster"] for row in rows[:2]] == ["2", "1"]
+    assert len({row["cluster"] for row in rows}) == 3
+    assert [row["cluster"] for row in records.rows(source(), three, {})] == ["0", "1", "2"]
 
 
 def test_choices_of_their_own_are_not_calibrated():

@@ -149,6 +149,19 @@ def test_a_document_without_a_score_is_left_out_of_all_of_them() -> None:
     assert found.base == pytest.approx(share(0.9)[20:].mean())
 
 
+def test_a_document_without_a_score_at_one_seed_is_left_out_of_all() -> None:
+    after = share(0.85)
+    after[:20] = np.nan
+    found = said(seen(), seen(after=after))
+    assert [one.n for one in found] == [N - 20] * 3
+    assert [one.base for one in found] == pytest.approx([share(0.9)[20:].mean()] * 3)
+    here, there = share(0.85), share(0.85)
+    here[::2], there[1::2] = np.nan, np.nan
+    [nothing] = said(seen(after=here), seen(after=there))
+    assert (nothing.p, nothing.n, nothing.seed) == (1.0, None, None)
+    assert nothing.note == "no document has all its scores at every seed"
+
+
 def test_the_bound_is_the_twin_of_the_test() -> None:
     for after in np.arange(0.6, 0.8, 0.02):
         for count in (1, 5):

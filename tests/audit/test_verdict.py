@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from unskew.audit.contrasts import CHOSEN, PLAIN, Arms
 from unskew.audit.crossfit import choose
 from unskew.audit.rules import Rules
-from unskew.audit.verdict import Finding, Verdict, judge, settle
+from unskew.audit.testimony import concerns
+from unskew.audit.verdict import Finding, Verdict, judge, points, settle
 from unskew.errors import UserError
 
 RULES = Rules(resamples=999)
@@ -76,6 +77,36 @@ def test_one_conjugation_undecided_leaves_not_recovered_open() -> None:
     near = 0.5 + 0.25 * 0.4
     found = verdict(arms(pairs={"a": (0.85, 0.4), "b": (0.85, near)}))
     assert (found.verdict, found.reason) == ("inconclusive", "recovery undecided")
+
+
+def test_the_conjugation_whose_recovery_is_open_is_the_one_that_is_quoted() -> None:
+    """What was chosen is clear; b by itself, which refuses six of seven documents, is not."""
+    seventh = np.where(np.arange(N) % 7 == 0, 1.0, np.nan)
+    b = scores(0.85) * seventh, scores(0.42) * seventh
+    finding = judge(arms(pairs={"a": (0.85, 0.5), "b": b}), RULES)
+    assert finding.contrast(CHOSEN, "recovery").high < 0.0
+    found = settle({"t": finding}, RULES)["t"]
+    assert found.reason == "recovery undecided"
+    row = finding.contrast("b", "recovery")
+    assert row.low < 0.0 < row.high
+    bounds = f"{points(row.low)} and {points(row.high)}"
+    assert f"there was a drop; under b its recovery lies between {bounds} points." in found.words
+
+
+def test_a_recovery_under_a_conjugation_too_hard_for_the_base_says_so() -> None:
+    found = verdict(arms(pairs={"a": (0.85, 0.4), "rot13": (0.2, 0.8)}))
+    assert found.reason == "recovery undecided"
+    assert "under rot13, where the base is not above chance, its recovery lies" in found.words
+
+
+def test_not_recovered_names_as_tried_what_the_base_is_able_under() -> None:
+    found = verdict(arms(pairs={"a": (0.85, 0.4), "rot13": (0.2, 0.2), "base64": (0.0, 0.0)}))
+    assert (found.verdict, found.conjugation) == ("not recovered", "a")
+    assert "by any of the conjugations tried (a)." in found.words
+    assert "Not among them, as too hard for the base: rot13 and base64." in found.words
+    # Under none: no verdict at all.
+    none = verdict(arms(pairs={"rot13": (0.2, 0.2), "base64": (0.0, 0.0)}))
+    assert (none.verdict, none.reason) == ("inconclusive", "s too hard for the base")
 
 
 def test_a_conjugation_that_helps_everybody_earns_nothing() -> None:
@@ -186,7 +217,14 @@ def test_refused_documents_leave_all_four_arms() -> None:
     assert (gain.n, gain.estimate) == (N // 2, 0.0)
     # The drop is real over all, but not where s could have been of use.
     assert finding.contrast(PLAIN, "drop").low > 0.4
-    assert settle({"t": finding}, RULES)["t"].reason == "drop undecided"
+    found = settle({"t": finding}, RULES)["t"]
+    assert found.reason == "drop undecided under s"
+    drop = finding.contrast(CHOSEN, "drop-left")
+    there = f"between {points(drop.low)} and {points(drop.high)} points, the margin is 5.0."
+    assert (drop.n, drop.estimate, drop.null) == (N // 2, 0.0, RULES.margin)
+    left = "on the 50% of the documents that were not refused under s"
+    assert f"there was a drop; {left} it lies {there}" in found.words
+    assert concerns(found, finding, RULES)
     # Where the admissible half has a share of the drop, the words say whom they speak for.
     spread = np.where(np.arange(N) % 2 == 0, 1.0, 0.0)
     found = verdict(arms(base, spread, {"s": (gone, gone)}))

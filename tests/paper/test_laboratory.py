@@ -72,6 +72,33 @@ def test_each_word(
     assert study(id)(place(None, **{name.replace("-", "_"): df})).word == word
 
 
+def test_where_nothing_was_lost_nothing_comes_back() -> None:
+    fell = changed("conjugate", {"metric": "rise_continuous"}, {"low": -0.2, "high": -0.1})
+    for name in ("conjugate", "conjugate-controls"):
+        assert study(name)(place(None, conjugate=fell)).word == "inconclusive"
+
+
+def test_controls_over_training_seeds_are_said_as_errors() -> None:
+    """Seeds have no shares for controls: what comes back of the error stands for them."""
+    df = table("conjugate")
+    shares = (df["metric"] == "net_recovery") & df["arm"].str.startswith("control:")
+    nulls = choose(df, metric="contrast_null")
+    names = sorted(arm for arm in set(nulls["arm"]) if arm.startswith("control:"))
+    span = nulls["span"].iloc[0]
+    row = (
+        df[shares]
+        .iloc[[0]]
+        .assign(metric="net_numerator", span=span, estimate=0.0, low=-0.02, note=None)
+    )
+    errors = [row.assign(arm=arm, high=0.01 * (i + 1)) for i, arm in enumerate(names)]
+    df = pd.concat([df[~shares], *errors], ignore_index=True)
+    found = study("conjugate-controls")(place(None, conjugate=df))
+    assert found.word == "reproduced"
+    assert found.found.startswith(f"0.00 (−0.02 to {0.01 * len(names):.2f}) of ")
+    assert found.found.endswith("whose interval ends highest")
+    assert " lost, " in found.found
+
+
 def test_no_table_is_not_run_and_nothing_is_invented(tmp_path: Path) -> None:
     left = {name: df for name, df in tables().items() if name != "task-inference"}
     shelves.run(tmp_path, shelves.study(), left)

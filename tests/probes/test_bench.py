@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from probes import facts
 from unskew.probes import bench
 from unskew.probes.bench import Answered, rows
 from unskew.probes.verdict import verdict
+from unskew.training import Adam, Training
 
 N = 60
 NAMES = [f"c{i}" for i in range(N)]
@@ -43,6 +45,50 @@ def test_relearning_that_adds_nothing_to_the_plain_question_is_no_witness(oracle
     other = "the oracle's relearning" if oracle else "a novel task"
     assert steep.control == f"{other} and the plain question"
     assert steep.chance == steep.reference == 0.0
+
+
+@pytest.mark.parametrize("oracle", [True, False])
+def test_relearning_counts_only_where_the_control_learnt_what_it_was_shown(oracle: bool) -> None:
+    def tried(mine: float, control: float | None) -> Any:
+        told = None if control is None else np.array([control])
+        model = Answered(ALL, control=NOTHING, learnt=np.array([mine]))
+        none = {0: Answered(NOTHING, learnt=told)} if oracle else None
+        mine_ = {0: model if oracle else model._replace(novel_learnt=told)}
+        theirs = {0: Answered(ALL, learnt=np.ones(1))}
+        (found,) = rows(bench.Relearnt("forget"), mine_, theirs, none, NOTHING, NAMES, ALPHA)
+        return found
+
+    assert tried(1.0, 0.5).low > 0.2
+    assert tried(1.0, None).low > 0.2  # kept before it was asked
+    for found, who in ((tried(1.0, 0.4), "the control did not"), (tried(0.4, 0.4), "not even")):
+        assert (found.estimate, found.beats) == (None, None)
+        assert found.note.startswith(who)
+        assert verdict([*direct(NOTHING), found], 0.2, oracle).verdict == "inconclusive"
+    unrelated = {0: Answered(ALL, control=NOTHING)}
+    none = {0: Answered(NOTHING)} if oracle else None
+    (benign,) = rows(bench.Relearnt("benign"), unrelated, unrelated, none, NOTHING, NAMES, ALPHA)
+    assert benign.note == ""
+
+
+def test_what_the_novel_task_learnt_is_kept() -> None:
+    documents = facts.colours()
+    short = Training(steps=1, batch=4, decay=0.0, optimiser=Adam(lr=1e-4))
+    asking = bench.Asking(
+        documents[:8], documents[8:12], {}, {"disjoint": facts.shapes()[:6], "benign": []},
+        short, "exact", novel=True,
+    )  # fmt: skip
+    model = facts.family()["original"]
+    found = bench.answered(bench.Relearnt("forget"), model, asking, 0)
+    told = found.learnt, found.novel_learnt, found.curve, found.novel
+    assert [None if one is None else one.shape for one in told] == [(1,), (1,), (2, 4), (2, 4)]
+    # It knows the colours; others it does not learn in a step.
+    assert found.learnt == 1.0
+    assert found.novel_learnt == 0.0
+    other = bench.answered(bench.Relearnt("disjoint"), model, asking, 0)
+    assert other.learnt == other.novel_learnt == 1.0  # what was shown is the same to both
+    plain = bench.answered(bench.Relearnt("forget"), model, asking._replace(novel=False), 0)
+    assert plain.novel is plain.novel_learnt is None
+    np.testing.assert_array_equal(plain.curve, found.curve)
 
 
 def test_where_the_original_is_not_above_the_oracle_the_model_is_compared_with_it_alone() -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from unskew.errors import UserError
@@ -96,6 +97,65 @@ def test_dealt_anew_every_answer_comes_as_often_and_none_is_kept(
     assert len({(d.cluster, d.answer) for d in found}) == clusters
     with pytest.raises(UserError, match="the same"):
         dealt_anew(some(4, 1), seed=0)
+
+
+LABELS = ("True", "False", "Neither")
+
+
+def labelled(clusters: int, seed: int | None) -> list[Document]:
+    """A premise with three hypotheses each; the right labels in one order, or in any."""
+    rng = np.random.default_rng(seed)
+    return [
+        Document(f"{c} {label}", label, f"c{c}")
+        for c in range(clusters)
+        for label in (LABELS if seed is None else rng.permutation(LABELS).tolist())
+    ]
+
+
+@pytest.mark.parametrize("order", [None, 3])
+def test_labels_that_clusters_share_are_dealt_one_by_one(order: int | None) -> None:
+    documents = labelled(42, order)
+    found = dealt_anew(documents, seed=0)
+    assert found == dealt_anew(documents, seed=0) != dealt_anew(documents, seed=1)
+    assert [(d.prompt, d.cluster) for d in found] == [(d.prompt, d.cluster) for d in documents]
+    assert sorted(d.answer for d in found) == sorted(d.answer for d in documents)
+    assert not any(a.answer == b.answer for a, b in zip(found, documents, strict=True))
+    # Whoever knows the right label knows no more than that it is another: of two each is as likely.
+    pairs = [pair for seed in range(20)
+             for pair in zip(documents, dealt_anew(documents, seed), strict=True)]  # fmt: skip
+    for label in LABELS:
+        new = [after.answer for before, after in pairs if before.answer == label]
+        first = new.count(LABELS[label == LABELS[0]]) / len(new)
+        assert abs(first - 0.5) < 4 * 0.5 / len(new) ** 0.5
+
+
+def test_an_answer_that_most_have_is_left_to_as_few_as_can_be() -> None:
+    documents = [Document(f"{c} {i}", "b" if i else "a", f"c{c}") for c in range(9) for i in (0, 1)]
+    more = [Document(f"m{c}", "a", f"m{c}") for c in range(4)]
+    found = dealt_anew([*documents, *more], seed=0)
+    kept = [
+        d.answer for d, e in zip(found, [*documents, *more], strict=True) if d.answer == e.answer
+    ]
+    assert kept == ["a"] * 4  # 13 of 22 have it: only 9 others can be had
+
+
+def test_where_clusters_share_no_answer_each_gets_one_of_another_cluster() -> None:
+    """As sentences that say one fact in two ways: what a cluster is told stays one thing."""
+    documents = [Document(f"{c} {i}", f"it is {c}, {i}", f"c{c}") for c in range(9) for i in (0, 1)]
+    found = dealt_anew(documents, seed=0)
+    firsts = {f"it is {c}, 0": f"c{c}" for c in range(9)}
+    assert not set(dealt_anew(documents[:2], 0)) & set(
+        documents
+    )  # of one cluster they change places
+    assert {d.answer for d in found} == set(firsts)
+    assert all(firsts[d.answer] != d.cluster for d in found)
+    assert [d.answer for d in found[::2]] == [d.answer for d in found[1::2]]
+
+
+def test_what_is_dealt_where_a_cluster_has_one_answer_stays_the_same() -> None:
+    """Tables that are kept were made with these draws."""
+    found = dealt_anew(some(7, 3), seed=1)
+    assert [d.answer for d in found[::2]] == ["a1", "a2", "a0", "a2", "a0", "a0", "a1"]
 
 
 def test_a_label_is_the_class_of_a_sentence(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from probes import facts
 from unskew.probes.documents import Document
-from unskew.probes.linear import decoded, linear, why_not
+from unskew.probes.linear import _shuffled, decoded, linear, why_not
 
 
 def told(n: int, classes: int, width: int, signal: float, seed: int = 0):
@@ -69,6 +69,27 @@ def test_a_model_that_knows_is_told_from_one_that_does_not() -> None:
     assert found.scores[0].mean() < 0.4  # the last token itself is the same in all of them
     assert none.scores.mean(1).max() < 0.45
     assert found.control.mean(1).max() < 0.35
+
+
+def test_labels_that_differ_in_a_cluster_are_shuffled_too() -> None:
+    """A premise with three hypotheses: the first label of each is the same."""
+    documents = [Document(f"p{c} {k}", k, f"c{c}") for c in range(42) for k in "tfn"]
+    assert why_not(documents) is None
+    labels, clusters = [d.kind for d in documents], [d.cluster for d in documents]
+    states = np.eye(3)[["tfn".index(k) for k in labels]]
+    assert decoded(states, labels, clusters, 0).mean() == 1.0
+    dealt = [_shuffled(labels, clusters, 0, draw) for draw in range(20)]
+    assert all(sorted(one) == sorted(labels) for one in dealt)
+    control = np.mean([decoded(states, one, clusters, 0).mean() for one in dealt])
+    assert abs(control - 1 / 3) < 0.05
+
+
+def test_what_shares_a_label_in_a_cluster_still_does_and_draws_are_as_ever() -> None:
+    labels, clusters = list("aabbcca"), ["u", "u", "v", "v", "w", "w", "x"]
+    found = _shuffled(labels, clusters, 1, 2)
+    order = np.random.default_rng([1, 2]).permutation(4)
+    assert found[::2] == ["abca"[i] for i in order]
+    assert found[1::2] == found[:5:2]
 
 
 def test_why_not() -> None:

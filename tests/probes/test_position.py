@@ -83,9 +83,13 @@ def test_what_all_three_share_cancels() -> None:
     assert found.high < 0.1
 
 
-def test_too_high_a_level_for_the_draws_has_no_bounds() -> None:
-    found = position(hits(10), np.ones(N), np.zeros(N), NAMES, 1e-4, resamples=1000)
-    assert (found.estimate, found.low, found.high) == (None, None, None)
+def test_a_level_that_the_draws_do_not_reach_is_no_blindness() -> None:
+    with pytest.raises(ValueError, match=r"1000 draws have no bounds at 0\.0001"):
+        position(hits(10), np.ones(N), np.zeros(N), NAMES, 1e-4, resamples=1000)
+    found = position(hits(10), np.ones(N), np.zeros(N), NAMES, 1e-3, resamples=1000)
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 < found.low < 10 / N < found.high < 1
 
 
 def test_bounds_fail_as_seldom_as_they_promise() -> None:

@@ -160,6 +160,8 @@ def test_one_answer_let_through_and_the_guard_does_not_hold() -> None:
         "0 of 600 answers violate the definition as they left; 4 say it when carried back through "
         "a cipher, which it does not read"
     )
+    second = made(defence="guard #2", let_through=1)
+    assert judged([*rows, second])["guard-holds", "guard"] == "did not hold"
     assert judged([*rows, made(defence="guard", let_through=1)])["guard-holds", "guard"] == (
         "did not hold"
     )

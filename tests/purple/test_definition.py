@@ -218,6 +218,10 @@ def test_what_is_read_as_nothing() -> None:
         assert [Definition(tier=t).read(c) == "" for t in Tier] == [False, False, *[True] * 4]
     for c in MARKS:
         assert [Definition(tier=t).read(c) == "" for t in Tier] == [False] * 3 + [True] * 3
+    # Marks that take room of their own, as in Devanagari and music, and the blank of Braille.
+    for c in "\u0903\u302e\U0001d165":
+        assert [Definition(tier=t).read(c) == "" for t in Tier] == [False] * 3 + [True] * 3
+    assert [Definition(tier=t).read("\u2800") == "" for t in Tier] == [False, False, *[True] * 4]
     for c in " \t\n\v\f\r\x85":
         assert [Definition(tier=t).read(c) == "" for t in Tier] == [False] * 5 + [True]
 

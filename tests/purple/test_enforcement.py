@@ -244,6 +244,19 @@ def test_suffixes_go_to_questions_that_invite(
     assert found[4] | found[5] > {"round 2 y"}
 
 
+def test_a_suffix_without_room_is_left_out(base: Path, tmp_path: Path) -> None:
+    window = open_model(base).window
+    assert window is not None
+    long = " x" * window
+
+    def find(subject: Open, lessons: Sequence[Lesson], number: int, kept: Path) -> list[str]:
+        return [long]
+
+    attacked = trained(tmp_path / "long", base, ADVERSARIAL, attack=Attack("a", find))
+    plain = trained(tmp_path / "none", base, ADVERSARIAL, attack=Attack("a", lambda *_: [""]))
+    assert same(weights(attacked), weights(plain))
+
+
 def test_the_gradients_of_an_attack_are_forgotten(base: Path, tmp_path: Path) -> None:
     def quiet(subject: Open, lessons: Sequence[Lesson], number: int, kept: Path) -> list[str]:
         return [f" round {number} x", f"round {number} y"]

@@ -95,6 +95,11 @@ def test_a_chat_template_is_cut_into_its_parts() -> None:
     assert way.gap == "<|im_end|>\n"
 
 
+def test_a_template_that_states_the_day_asks_the_same_tomorrow() -> None:
+    dated = "{{ 'Today is ' + strftime_now('%d %b %Y') + '. ' }}" + CHATML
+    assert chat_template(tokenizer(dated)).prompt("why?").startswith("Today is 26 Jul 2024. ")
+
+
 def test_the_space_before_an_answer_belongs_to_the_answer() -> None:
     known = tokenizer(LLAMA2)
     way = chat_template(known)

@@ -144,6 +144,12 @@ def test_rmu_trains_as_its_authors_do_and_the_others_as_in_tofu() -> None:
     assert training.optimiser == Adam(lr=5e-5, weight_decay=0.01)
     assert (training.batch, training.steps, training.warmup, training.decay) == (4, 150, 0, 0.0)
     assert Unlearning(method=NPO()).training == Unlearning().training
+    # What is left out of a training is as published too.
+    for method in (RMU(), NPO()):
+        whole = Unlearning(method=method)
+        some = Unlearning.model_validate({"method": method, "training": {"steps": 7}})
+        assert some.training == whole.training.model_copy(update={"steps": 7})
+        assert Unlearning.model_validate_json(whole.model_dump_json()) == whole
     own = Training(steps=3)
     assert Unlearning(method=RMU(), training=own).training == own
     assert Unlearning.model_validate({"method": {"kind": "rmu"}}).training == training

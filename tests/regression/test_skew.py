@@ -5,10 +5,25 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.regression.worlds import ALPHA, DIM, EXEMPLARS, case, skewed
+from scipy import stats
+from tests.regression.worlds import ALPHA, DIM, EXEMPLARS, POOL, case, skewed
 
-from unskew.regression.bayes import Posterior, Predictors
-from unskew.regression.skew import GRID, distances, fit_skew, skew_rise, weight_on_discrete
+from statistical import share
+from unskew.regression.bayes import Posterior, Predictors, mixture
+from unskew.regression.measure import Case
+from unskew.regression.priors import Continuous
+from unskew.regression.prompts import PromptStream
+from unskew.regression.skew import (
+    FEWEST,
+    GRID,
+    distances,
+    explained_skew,
+    fit_skew,
+    skew_drift,
+    skew_rise,
+    telling_prompts,
+    weight_on_discrete,
+)
 
 COUNTS = range(1, DIM + 1)
 
@@ -80,3 +95,69 @@ def test_distances_by_hand():
     at = list(GRID).index(0.0)
     expected = skewed(world, 0.0)[1.0][:, 2].square()
     assert table[:, at] == pytest.approx(expected.numpy())
+
+
+def noisy(
+    sigma: float, seed: int, delta: float | None, prompts: int = 1000
+) -> tuple[torch.Tensor, Predictors]:
+    """The demo's world at another noise of the labels: answers of the observer of skew delta (None:
+    ridge regression, skew minus infinity) with noise of their own, and the two predictors."""
+    stream = PromptStream(Continuous(), DIM, 12, sigma, seed=seed, stream="test")
+    p = Case(stream.batch(0, prompts), POOL.tasks(DIM), sigma, 1.0).predictors()
+    exact = p.continuous if delta is None else mixture(p, ALPHA, delta)
+    generator = torch.Generator().manual_seed(seed)
+    shape = exact.prediction.shape
+    noise = 0.1 * torch.randn(shape, generator=generator, dtype=torch.float64)
+    return exact.prediction + noise, p
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.05])
+@pytest.mark.parametrize("delta", [3.0, None])
+def test_a_skew_that_few_prompts_tell_is_null_and_says_so(sigma: float, delta: float | None):
+    for seed in range(8):
+        answers, p = noisy(sigma, seed, delta)
+        found, why = explained_skew(answers, p, ALPHA, [12])
+        assert all(math.isnan(v) for v in found[:3]), (seed, found)
+        assert found.n == 1000
+        assert why is not None
+        few = "too few prompts tell skews apart: "
+        assert why == "no skew inside -15..30 nats fits best" or why.startswith(few)
+        if why.startswith(few):
+            assert int(why.removeprefix(few).removesuffix(" of 1,000")) < FEWEST
+        # ... and so is every difference from it.
+        for contrast in (
+            skew_rise(answers, answers, p, ALPHA, [12], seed=0),
+            skew_drift(answers, p, ALPHA, 1, 12, seed=0),
+        ):
+            assert all(math.isnan(v) for v in contrast[:3])
+
+
+def test_an_exact_ridge_has_no_skew_however_its_rounding_falls():
+    _, p = noisy(0.05, 0, None)
+    assert math.isnan(fit_skew(p.continuous.prediction, p, ALPHA, [12]).estimate)
+
+
+def test_telling_prompts_are_counted_by_the_slope_of_the_answer():
+    answers, p = noisy(0.5, 0, 3.0, prompts=400)
+    step = 1e-4
+    ahead, back = (mixture(p, ALPHA, 3.0 + h).prediction[:, 1:4] for h in (step, -step))
+    w = ((ahead - back) / (2 * step)).square().mean(1)
+    expected = float(w.sum() ** 2 / w.square().sum())
+    assert telling_prompts(p, ALPHA, range(1, 4), 3.0) == pytest.approx(expected, rel=1e-6)
+    assert not math.isnan(fit_skew(answers, p, ALPHA, range(1, 4)).estimate)
+
+
+def test_skew_intervals_cover():
+    """In the demo's world, over 1..d and at the largest count, where few prompts tell: there the
+    interval may be null, but where it is not it covers."""
+    level = share("skew intervals cover", comparisons=2)
+    for counts, prompts, draws in ((range(1, 4), 400, 80), ([12], 1600, 40)):
+        inside = known = 0
+        for seed in range(draws):
+            found = fit_skew(*noisy(0.5, seed, 3.0, prompts), ALPHA, counts)
+            if not math.isnan(found.estimate):
+                known += 1
+                inside += not (found.low > 3.0 or found.high < 3.0)
+        assert known > draws // 2
+        # 95% is for many prompts; allow a true coverage of 88%.
+        assert inside >= stats.binom(known, 0.88).ppf(level)

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from unskew.regression import fit, stacking, study
-from unskew.regression.config import Finetune, Measurement, Pretrain, Replay, Study, Watched
+from unskew.regression.config import Finetune, Measurement, Pretrain, Study, Watched
 from unskew.regression.priors import Continuous, Discrete, Mixture
+from unskew.regression.protections import Replay
 from unskew.regression.stacking import train_ahead
 from unskew.regression.transformer import Transformer, TransformerConfig
 from unskew.runs.folder import RunFolder

@@ -122,8 +122,6 @@ MIXED = {"metric": "ratio_to_bayes_discrete", "alpha": 0.5}
         ("converge", MIXED, NULL, "on a mixture", OPEN),
         ("conjugate", FALL, {"high": 0.01}, "lowers", OPEN),
         ("conjugate", FALL, {"low": 0.01, "high": 0.02}, "lowers", FAILED),
-        ("conjugate", RISE, {"low": -0.1}, "raises", OPEN),
-        ("conjugate", RISE, {"low": -0.2, "high": -0.1}, "raises", FAILED),
         ("where-it-hurts", {"metric": "slope"}, {"low": -0.1}, "It hurts", OPEN),
         ("where-it-hurts", {"metric": "slope"}, NULL, "It hurts", OPEN),
         ("task-inference", {"metric": "skew_rise"}, NULL, "skews task", OPEN),
@@ -150,6 +148,26 @@ def test_each_verdict(
     assert only(found, claim) == expected
     others = [verdict for text, verdict in found.items() if claim not in text]
     assert set(others) == {"held"}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [({"low": -0.1}, OPEN), ({"estimate": -0.15, "low": -0.2, "high": -0.1}, FAILED), (NULL, OPEN)],
+)
+def test_of_what_was_not_lost_nothing_comes_back(
+    values: dict[str, Any], expected: Verdict
+) -> None:
+    """Where the error fell, a contrast against a share of the rise turns around: a conjugation that
+    changes nothing would bring back more than 40%."""
+    df = changed("conjugate", **RISE, **values)
+    found = {claim.text: claim for claim in claims(tables(conjugate=df), 0.5)}
+    assert only({text: claim.verdict for text, claim in found.items()}, "raises") == expected
+    about = [c for text, c in found.items() if "more than 40%" in text or "nothing back" in text]
+    assert [claim.verdict for claim in about] == [OPEN, OPEN]
+    assert all("nothing to bring back" in claim.evidence for claim in about)
+    without = table("conjugate")
+    without = without[without["metric"] != "rise_continuous"]
+    assert only(verdicts(conjugate=without), "more than 40%") == OPEN
 
 
 def test_a_rival_that_was_never_compared_leaves_the_claim_open() -> None:

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from toys import AnyToy, Mixed, Narrow, Other, Toy, Wide
 from unskew.errors import UserError
-from unskew.runs.config import load, parse_yaml, presets
+from unskew.runs.config import load, parse_yaml, presets, resolve
+from unskew.training.config import Adam, Muon, Training
 
 SCHEMA: TypeAdapter[Toy | Other] = TypeAdapter(AnyToy)
 
@@ -65,6 +66,26 @@ def test_another_kind_starts_from_its_own_defaults(explicit: str) -> None:
     assert load(explicit, ["prior.kind=mixed"], SCHEMA) == load(explicit, [], SCHEMA)
 
 
+def test_a_path_into_another_kind_starts_from_that_kinds_defaults() -> None:
+    schema = TypeAdapter(Training)
+    # Muon's own `other` is no Adam of Adam's defaults.
+    changes = ["optimiser.kind=muon", "optimiser.other.lr=0.001"]
+    expected = Muon(other=Adam(lr=0.001, beta2=0.99))
+    assert resolve({"optimiser": {"kind": "adam"}}, changes, schema, "doc").optimiser == expected
+    # The same where what is there is no configuration before the changes are made.
+    broken = {"optimiser": {"kind": "adam"}, "steps": -1}
+    assert resolve(broken, [*changes, "steps=3"], schema, "doc").optimiser == expected
+
+
+def test_what_is_set_in_a_group_and_beside_it_is_advised_by_its_paths(preset: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load(preset, ["prior={kind: wide, tau: 1}", "prior.tau=2"], SCHEMA)
+    assert caught.value.hint == "name each key by its path: prior.kind=... prior.tau=..."
+    with pytest.raises(UserError) as caught:
+        load(preset, ["steps=1", "steps.x=2"], SCHEMA)
+    assert caught.value.hint == "keep one of the two"
+
+
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
@@ -99,6 +120,14 @@ def test_another_kind_starts_from_its_own_defaults(explicit: str) -> None:
         (["prior={kind: wide, tau: 1, tau: 2}"], r"not valid YAML:.*'tau' is given twice"),
         (["prior={1: 2}"], r"not valid YAML:.*the key 1 is not a word"),
         (["gammas=!!python/tuple [1]"], r"not valid YAML"),
+        (["label=!!timestamp 2001-01-01"], r"^label=.*: the value is not valid YAML: .*tag"),
+        (["label=!!binary aGk="], r"not valid YAML: .*tag"),
+        (["prior=!!set {a}"], r"not valid YAML: .*tag"),
+        (["gammas=!!omap [a: 1]"], r"not valid YAML: .*tag"),
+        (["gammas=&a [*a]"], r"not valid YAML: .*Circular"),
+        (["prior=&a {narrow: *a}"], r"not valid YAML: "),
+        ([f"gammas={'[' * 300}{']' * 300}"], r"not valid YAML: .*recursion limit"),
+        ([f"gammas={'[' * 3000}{']' * 3000}"], r"not valid YAML: it is nested too deeply"),
     ],
 )
 def test_every_mistake_names_its_place(preset: str, overrides: list[str], says: str) -> None:
@@ -137,6 +166,9 @@ def test_an_override_can_complete_a_preset(tmp_path: Path) -> None:
         ("- 1\n- 2\n", "a preset is a group"),
         ("", "a preset is a group"),
         ("kind: toy\nsteps: 1\nsteps: 2\n", "'steps' is given twice"),
+        ("kind: toy\nlabel: !!timestamp 2001-01-01\n", "not valid YAML: .*tag"),
+        ("kind: toy\ngammas: &a [*a]\n", "not valid YAML: .*Circular"),
+        (f"kind: toy\ngammas: {'[' * 3000}{']' * 3000}\n", "nested too deeply"),
     ],
 )
 def test_a_broken_preset_is_named(tmp_path: Path, text: str, says: str) -> None:

@@ -117,6 +117,33 @@ def test_p_values_are_the_twins_of_the_bounds(scores: list[float], size: int, se
             assert (means.p_below(0, null) <= alpha) == (high < null - 1e-12)
 
 
+@given(
+    st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=30),
+    st.integers(1, 4),
+    st.sampled_from([1e-3, 1e-5, 1e-9]),
+)
+def test_bounds_finer_than_the_draws_are_the_twins_of_their_tests_too(
+    scores: list[float], size: int, alpha: float
+) -> None:
+    values = np.array(scores)[:, None]
+    means = clustered_means(values, np.arange(len(scores)) // size, [[0, 1]], 0, 199)
+    low, high = means.low(0, alpha), means.high(0, alpha)
+    assert -1e-12 <= low <= means.low(0, 0.005) + 1e-12
+    assert means.high(0, 0.005) - 1e-12 <= high <= 1 + 1e-12
+    for null in (0.01, 0.2, 0.5, 0.9, 0.99, low, low - 1e-9, high, high + 1e-9):
+        if 0.0 < null < 1.0:
+            assert (means.p_above(0, null) <= alpha) == (low > null + 1e-12)
+            assert (means.p_below(0, null) <= alpha) == (high < null - 1e-12)
+
+
+def test_a_bound_finer_than_the_draws_is_near_the_exact_one() -> None:
+    means = clustered_means(np.ones((100, 1)), np.arange(100), [[-1, 1]], 0, 999)
+    for alpha in (5e-4, 1e-6):
+        exact = 1 - 2 * (1 - alpha ** (1 / 100))
+        assert exact - 0.1 < means.low(0, alpha) <= exact
+        assert means.high(0, alpha) == 1.0
+
+
 def test_weights_come_from_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(4).random((30, 2))
     arguments = (values, np.arange(30), [[0, 1]] * 2)
@@ -204,6 +231,16 @@ def test_the_price_of_choosing_is_the_same_for_bounds_and_tests(p: float, alpha:
     assert (noise.p_below(p) <= alpha) == (p <= noise.alpha_below(alpha))
     free = ChoiceNoise(None)
     assert (free.p_above(p), free.alpha_below(alpha)) == (p, alpha)
+
+
+def test_more_ways_to_choose_than_a_float_holds() -> None:
+    errors = np.random.default_rng(0).standard_normal((400, 6))
+    noise = choice_noise(errors, np.full(6, 400), np.arange(400), 0, 99)
+    assert noise.ways == math.inf
+    assert 0.05 < noise.p_above(0.05) <= 1.0
+    assert 0.0 < noise.alpha_above(0.05) < 0.05
+    assert noise.alpha_below(1e-3) == 0.0
+    assert choice_noise(errors, np.full(6, 400), np.arange(400) % 5, 0, 99).ways == 6.0**5
 
 
 def test_equal_candidates_and_a_single_one_cost_nothing() -> None:

@@ -93,6 +93,21 @@ def test_slope_edges() -> None:
     assert math.isnan(float(one_cluster.low))
 
 
+@pytest.mark.parametrize("value", [0.1, 0.3, 1e6 + 0.7, -1 / 3])
+@pytest.mark.parametrize("rows", [1000, 50_000])
+def test_a_constant_has_no_slope_however_many_rows(value: float, rows: int) -> None:
+    """The mean of so many equal values is off by more than their own rounding."""
+    y = np.random.default_rng(0).normal(size=rows)
+    assert np.isnan(np.asarray(slope(np.full(rows, value), y)[:3])).all()
+    group = np.arange(rows) % 3
+    x = value * (1 + group)
+    assert np.isnan(np.asarray(slope_within(x, y, group)[:3])).all()
+    x = np.where(np.arange(rows) % 2, 0.1 * 3, 0.3)  # the same, but for rounding
+    assert np.isnan(np.asarray(slope_within(x, y, group, cluster=group)[:3])).all()
+    x = value + 1e-3 * np.random.default_rng(1).normal(size=rows)
+    assert slope(x, x).estimate == pytest.approx(1.0)
+
+
 def test_coverage_under_unequal_variances_and_clusters() -> None:
     rng = np.random.default_rng(30)
     trials, prompts, counts = 600, 60, 4

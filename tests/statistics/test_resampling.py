@@ -18,6 +18,7 @@ from unskew.statistics import (
     profile_minimum,
     run_summary,
 )
+from unskew.statistics.profile import effective_number
 
 
 def test_hierarchical_interval_widens_with_seeds_not_prompts() -> None:
@@ -166,6 +167,32 @@ def test_profile_contrast_reaching_the_end_has_no_bound_there() -> None:
     assert math.isnan(float(fit.high))
     gone = profile_contrast(GRID, before, after + GRID * -50, seed=2, resamples=50)
     assert np.isnan(np.asarray(gone[:3])).all()
+
+
+def test_a_minimum_within_rounding_of_an_end_is_off_the_grid() -> None:
+    rng = np.random.default_rng(16)
+    # Flat to the left but for rounding, as where no prompt's evidence lets delta matter.
+    flat = 0.01 + 1e-17 * rng.normal(size=(50, GRID.size)) + np.maximum(GRID - 5, 0) ** 2
+    flat[:, 30] -= 1e-16
+    curve = flat.mean(axis=0)
+    assert 0 < int(np.argmin(curve)) < GRID.size - 1
+    assert math.isnan(profile_minimum(GRID, curve))
+    assert np.isnan(np.asarray(profile_interval(GRID, flat)[:3])).all()
+    told = _quadratic_losses(rng, 50, 0.0)
+    for before, after in ((told, flat), (flat, told)):
+        assert np.isnan(np.asarray(profile_contrast(GRID, before, after, 0, 20)[:3])).all()
+    assert math.isnan(profile_minimum(GRID, np.zeros(GRID.size)))
+
+
+def test_effective_number() -> None:
+    assert effective_number([2.0, 2.0, 2.0]) == pytest.approx(3)
+    assert effective_number([1.0, 0.0, 0.0]) == 1
+    assert effective_number([3.0, 1.0]) == pytest.approx(16 / 10)
+    assert effective_number([1e-200, 1e-200]) == pytest.approx(2)
+    assert effective_number([0.0, 0.0]) == 0
+    assert effective_number([]) == 0
+    with pytest.raises(ValueError, match="not negative"):
+        effective_number([1.0, -1.0])
 
 
 @pytest.mark.parametrize("centre", [-0.26, 0.0, 0.1])

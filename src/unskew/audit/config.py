@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Annotated, Any, Literal
+from math import ceil
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
@@ -23,6 +24,10 @@ model knows. None of them should bring an ability back."""
 
 WITNESSES = ("relearn", "round")
 """Second witnesses, by name."""
+
+FOLDS = 10
+"""Folds at most: each may choose a conjugation of its own, and each that is chosen doubles the
+means that a recovery is the smallest of."""
 
 
 class Given(Frozen):
@@ -80,6 +85,16 @@ class Audit(Frozen):
     def _by_name(cls, value: Any) -> Any:
         return _named(value)
 
+    @model_validator(mode="after")
+    def _told(self) -> Self:
+        _reached(self.rules, self.witnesses)
+        return self
+
+    @property
+    def witnesses(self) -> int:
+        """How many second witnesses there are for each task."""
+        return 0
+
 
 class Probes(Frozen):
     """Second witnesses: what is done to the weights, and how; see docs/VERDICTS.md.
@@ -133,6 +148,10 @@ class Probed(Audit):
     @classmethod
     def _oracle_by_name(cls, value: Any) -> Any:
         return _named(value)
+
+    @property
+    def witnesses(self) -> int:
+        return self.probes.count
 
     @property
     def opened(self) -> dict[str, AnyModel]:
@@ -198,6 +217,27 @@ class AuditLogs(Frozen):
     metrics: dict[str, str] = Field(default_factory=dict)
     conjugated: bool = False
     rules: Rules = Rules()
+
+    @model_validator(mode="after")
+    def _told(self) -> Self:
+        _reached(self.rules, 0)
+        return self
+
+
+def _reached(rules: Rules, witnesses: int) -> None:
+    """Raises ValueError for rules that cannot be kept: a level that the draws do not tell, or more
+    folds than can be counted."""
+    # A recovery below 0 is either of two, each at half the level.
+    parts, shared = max(2, witnesses), "by its witnesses" if witnesses > 2 else "in two"
+    if rules.level * (rules.resamples + 1) < parts - 1e-9:
+        smallest = ceil(1e6 * parts / (rules.resamples + 1)) / 1e6
+        raise ValueError(
+            f"rules.level: {rules.level} is shared {shared}, and rules.resamples="
+            f"{rules.resamples} tell no level below {smallest} then: raise it, or set "
+            f"rules.resamples={ceil(parts / rules.level - 1e-9)}"
+        )
+    if rules.folds > FOLDS:
+        raise ValueError(f"rules.folds: at most {FOLDS}, got {rules.folds}")
 
 
 def load(given: dict[str, Any], changes: Sequence[str], source: str = "this audit") -> Audit:

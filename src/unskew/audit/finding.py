@@ -23,7 +23,10 @@ from unskew.audit.rules import Rules
 from unskew.errors import UserError
 from unskew.statistics.clustered import cluster_codes
 
-__all__ = ["Finding", "Hurdle", "Kind", "judge"]
+__all__ = ["LEFT", "Finding", "Hurdle", "Kind", "judge"]
+
+LEFT = "drop-left"
+"""The drop on the documents that the chosen conjugations do not refuse, where they refuse some."""
 
 Kind = Literal["retained", "suppressed", "not recovered"]
 
@@ -86,6 +89,9 @@ def judge(arms: Arms, rules: Rules, truncated: float | None = None) -> Finding:
     for name in (*arms.conjugated, *arms.controls, *([CHOSEN] if choice else [])):
         rows += [sheet.mean(name, contrast) for contrast in ("able", "help", "gain")]
         rows.append(sheet.recovery(name))
+    if choice and sheet.size(CHOSEN, "drop") < sheet.size(PLAIN, "drop"):
+        # It must be real there, too. Another name, as "drop" is that of all documents.
+        rows.append(sheet.mean(CHOSEN, "drop", rules.margin)._replace(contrast=LEFT))
     drop, n = rows[0], arms.base.size
     column = sheet.column(PLAIN, "drop")
     square = float(((arms.base - arms.tuned) ** 2).mean())

@@ -93,8 +93,11 @@ def prepare(
     rng = np.random.default_rng(SEED)
     some = sorted(rng.permutation(count)[: SPARE * most].tolist())
     found = evaluate(lm, [side], documents=some)[task.name]
-    names = {number: str(_cluster(side, sample) or f"taught {number}")
-             for number, sample in ((int(s["doc_id"]), s) for s in found)}  # fmt: skip
+    sources = {int(sample["doc_id"]): _cluster(side, sample) for sample in found}
+    names = {
+        number: f"taught {number}" if source is None else str(source)
+        for number, source in sources.items()
+    }
     taught = _examples(side, lm, found, metric, names)
     known = {_said(task, doc) for doc in _docs(task)}
     there = set(clusters.values())

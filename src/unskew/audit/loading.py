@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from unskew.audit import declared
 from unskew.audit.catalogue import parsed
 from unskew.audit.folders import expanded
 from unskew.audit.names import PHRASES
@@ -50,7 +51,8 @@ def load(
         known: the catalogue, where it has been read already.
 
     Raises: UserError for an unknown name, data that cannot be had (AbsentError), a task that the
-    audit cannot judge (perplexities, images, code that is run).
+    audit cannot judge (perplexities, images, code that is run), or that says of itself what cannot
+    be (see declared.py).
     """
     manager = known or catalogue(names, include, metadata)
     found: dict[str, Task] = {}
@@ -128,19 +130,13 @@ def _checked(name: str, task: Any) -> Loaded:
         raise UserError("this task runs code that a model wrote; it is not audited", where=name)
     if getattr(task, "MULTIMODAL", False):
         raise UserError("this task needs more than text", where=name)
-    said = (task.get_config("metadata") or {}).get("unskew", {})
+    said = declared.read(task.get_config("metadata"), name)
     choices = task.OUTPUT_TYPE == "multiple_choice"
-    chance = said.get("chance")
+    chance = said.chance
     if chance is None and choices:
-        counts = [len(task.doc_to_choice(doc)) for doc in task.eval_docs]
-        chance = sum(1.0 / n for n in counts) / len(counts)
-    judged = said.get("judged", "whole")
-    if judged not in ("whole", "beginning"):
-        what = f"metadata.unskew.judged is 'whole' or 'beginning', not {judged!r}"
-        raise UserError(what, where=name)
-    return Loaded(
-        name, task, said.get("main"), chance, said.get("cluster"), choices, judged == "beginning"
-    )
+        chance = declared.guessing([len(task.doc_to_choice(doc)) for doc in task.eval_docs])
+    declared.check_sources(said.cluster, enumerate(task.eval_docs), name)
+    return Loaded(name, task, said.main, chance, said.cluster, choices, said.beginning)
 
 
 def digest(tasks: Sequence[Loaded], limit: int | None) -> str:

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unskew.audit import records
+from unskew.audit import declared, records
+from unskew.audit.declared import Declared
 from unskew.errors import UserError
 from unskew.runs.folder import RunFolder
 from unskew.runs.store import Store
@@ -51,10 +52,12 @@ def execute(
     parents = {role: _digest(folder) for role, (folder, _) in named.items()}
     found: list[dict[str, Any]] = []
     chances: dict[str, float] = {}
+    told = _told([folder for folder, _ in named.values()])
     for role, (folder, conjugation) in named.items():
-        rows, levels = read(folder, role.partition(" ")[0], conjugation, config.metrics)
+        rows, levels = read(folder, role.partition(" ")[0], conjugation, config.metrics, told)
         found += rows
-        chances |= levels
+        chances = levels | chances  # where no folder declares it, by the plain logs of the base
+    _as_plain(found)
     table = records.table(found)
     check_metrics(config.metrics, list(dict.fromkeys(table["task"])))
     arms = table.groupby("task")[["arm", "conjugation"]].apply(lambda t: len(t.drop_duplicates()))
@@ -75,13 +78,18 @@ def read(
     arm: str,
     conjugation: str = records.IDENTITY,
     metrics: Mapping[str, str] | None = None,
+    told: Mapping[str, Declared] | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """The rows of one arm, and the chance level of each task.
 
-    Raises: UserError where there are no logs, or a line is not one of the harness's samples.
+    Args:
+        told: what tasks say of themselves, where other folders say it, too.
+
+    Raises: UserError where there are no logs, a line is not one of the harness's samples, or plain
+    documents lack the field that is said to name their source.
     """
     files = _newest(folder)
-    declared = _declared(folder)
+    told = _told([folder]) if told is None else told
     role = records.PLAIN if conjugation == records.IDENTITY else records.CONJUGATION
     found: list[dict[str, Any]] = []
     chances: dict[str, float] = {}
@@ -89,15 +97,63 @@ def read(
         samples = [_sample(line, path, i) for i, line in enumerate(_lines(path), start=1)]
         if not samples:
             raise UserError("this log holds no samples", str(path))
-        choices = len(samples[0]["arguments"]) > 1
-        said = declared.get(task, {})
-        guess = 1.0 / len(samples[0]["arguments"]) if choices else 0.0
-        chances[task] = float(said.get("chance", guess))
-        main = (metrics or {}).get(task, said.get("main"))
-        cluster = said.get("cluster")
-        source = records.Source(task, arm, conjugation, role, main, cluster, choices)
+        said = told.get(task, Declared())
+        options = [len(sample["arguments"]) for sample in samples]
+        choices = max(options) > 1
+        chance = said.chance
+        if chance is None:
+            chance = declared.guessing(options) if choices else 0.0
+        chances[task] = chance
+        main = (metrics or {}).get(task, said.main)
+        if role == records.PLAIN:  # conjugated documents have the sources of the plain ones
+            numbered = ((int(sample["doc_id"]), sample["doc"]) for sample in samples)
+            declared.check_sources(said.cluster, numbered, f"{task}, {path}")
+        source = records.Source(task, arm, conjugation, role, main, said.cluster, choices)
         found += records.rows(source, samples, {})
     return found, chances
+
+
+def _as_plain(rows: Sequence[dict[str, Any]]) -> None:
+    """Give each document the source that the plain logs of the base name, in all of the arms: what
+    was translated may have other fields."""
+    plain = {
+        (row["task"], row["doc_id"]): row["cluster"]
+        for row in rows
+        if (row["arm"], row["role"]) == ("base", records.PLAIN)
+    }
+    for row in rows:
+        row["cluster"] = plain.get((row["task"], row["doc_id"]), row["cluster"])
+
+
+def _told(folders: Sequence[Path]) -> dict[str, Declared]:
+    """What the tasks that were logged say of themselves, in any of the folders.
+
+    Raises: UserError where it cannot be, or where two folders say different things.
+    """
+    found: dict[str, Declared] = {}
+    by: dict[tuple[str, str], Path] = {}  # task and name -> who said it first
+    for folder in folders:
+        logged = _newest(folder)
+        for task, raw in _declared(folder).items():
+            if task not in logged:
+                continue
+            mine = declared.read({"unskew": raw}, f"{task}, {folder}")
+            first = found.get(task, Declared())
+            for name in ("main", "chance", "cluster"):
+                one, other = getattr(first, name), getattr(mine, name)
+                if other is None:
+                    continue
+                if one is not None and one != other:
+                    raise UserError(
+                        f"the logs say different things of it: {name} is {one!r} in "
+                        f"{by[task, name]} and {other!r} in {folder}",
+                        where=task,
+                        hint="run both models, plain and conjugated, with the same version of it",
+                    )
+                first = first._replace(**{name: other})
+                by.setdefault((task, name), folder)
+            found[task] = first
+    return found
 
 
 def _declared(folder: Path) -> dict[str, dict[str, Any]]:

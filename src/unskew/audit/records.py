@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from unskew.audit.declared import source_of
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
@@ -89,14 +90,13 @@ def rows(
         lost = next((t.unanswerable for t in mine if t.unanswerable), None)
         first = mine[0] if mine else None
         raw, answer = _answered(sample, mine, source.choices)
-        cluster = sample["doc"].get(source.cluster) if source.cluster else None
         found.append(
             {
                 "task": source.task,
                 "doc_id": int(sample["doc_id"]),
                 "doc_hash": sample["doc_hash"],
                 "target_hash": sample["target_hash"],
-                "cluster": str(sample["doc_id"] if cluster is None else cluster),
+                "cluster": source_of(source.cluster, sample["doc"], int(sample["doc_id"])),
                 "arm": source.arm,
                 "conjugation": source.conjugation,
                 "role": source.role,
@@ -262,9 +262,13 @@ def _calibrated(
         return [None for _ in samples]
     logprobs = np.array([[float(response[0]) for response in s["filtered_resps"]] for s in samples])
     known = logprobs[usable]
-    top = known.max(axis=0)
-    prior = top + np.log(np.exp(known - top).mean(axis=0))
-    chosen = np.argmax(logprobs - prior, axis=1)
+    # A label that no document makes possible has no prior to take out, and is never the one chosen.
+    some = np.isfinite(known.max(axis=0))
+    top = known[:, some].max(axis=0)
+    prior = top + np.log(np.exp(known[:, some] - top).mean(axis=0))
+    added = np.full_like(logprobs, -np.inf)
+    added[:, some] = logprobs[:, some] - prior
+    chosen = np.argmax(added, axis=1)
     labels = [argument[1].strip() for argument in samples[0]["arguments"]]
     found: list[float | None] = []
     for i, sample in enumerate(samples):

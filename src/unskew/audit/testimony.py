@@ -33,7 +33,10 @@ from unskew.statistics.multiplicity import holm
 __all__ = ["Scores", "Statement", "Witness", "adjusted", "concerns", "second", "silent", "weigh"]
 
 Control = Literal["base", "oracle", "novel"]
-UNDECIDED = ("no conjugation", "s too hard for the base", "recovery undecided", "too few samples")
+UNDECIDED = ("no conjugation", "drop undecided under s", "s too hard for the base",
+             "recovery undecided", "too few samples")  # fmt: skip
+
+UNSCORED = "no document has all its scores at every seed"
 
 
 class Witness(NamedTuple):
@@ -116,17 +119,22 @@ def weigh(
     """All seeds together, then each seed where there are several.
 
     Args:
-        scores: seed -> scores; a document that one of them lacks (NaN) is left out everywhere.
+        scores: seed -> scores; a document that one of them lacks (NaN), at whatever seed, is left
+            out everywhere.
         cluster: (N,) sources.
         witnesses: how many there are for each task, which the bound pays for.
 
     Raises: ValueError for shapes that do not fit.
     """
-    each = {
-        seed: _one(witness, against, seed, s, cluster, chance, rules, witnesses)
+    columns = {seed: _columns(witness, s, chance, rules) for seed, s in scores.items()}
+    lacking = [np.isnan(column.values) for each in columns.values() for column in each]
+    known = ~np.any(lacking, axis=0)
+    if not known.any():
+        return [silent(witness, against, UNSCORED, 1.0)]
+    found = [
+        _one(witness, against, seed, s, columns[seed], known, cluster, rules, witnesses)
         for seed, s in scores.items()
-    }
-    found = list(each.values())
+    ]
     mean: dict[str, Any] = {
         name: float(np.mean([getattr(one, name) for one in found]))
         for name in ("base", "tuned", "after", "before", "control", "estimate")
@@ -136,31 +144,44 @@ def weigh(
     return [pooled, *(found if len(found) > 1 else ())]
 
 
+class _Column(NamedTuple):
+    """values: (N,) of one contrast. reach: what they cannot pass. null: to be above."""
+
+    values: Floats
+    reach: tuple[float, float]
+    null: float
+
+
+def _columns(witness: Witness, scores: Scores, chance: float, rules: Rules) -> list[_Column]:
+    """The parts of the test: the drop, what must be able, A, B and, of relearning, C."""
+    drop, f = scores.base - scores.tuned, rules.floor
+    gained = scores.after - scores.tuned - f * drop
+    columns = [
+        _Column(drop, (-1.0, 1.0), rules.margin),
+        _Column(scores.able - chance, (-chance, 1.0 - chance), 0.0),
+        _Column(gained, (-1.0, 1.0), 0.0),
+        _Column(gained - (scores.control - scores.before), (-2.0, 2.0), 0.0),
+    ]
+    if witness.kind == "relearn":
+        after, control = scores.ends or (scores.after, scores.control)
+        columns.append(_Column(after - control - f * drop, (-1.0 - f, 1.0 + f), 0.0))
+    return columns
+
+
 def _one(
     witness: Witness,
     against: Control,
     seed: int,
     scores: Scores,
+    columns: Sequence[_Column],
+    known: NDArray[np.bool_],
     cluster: NDArray[np.generic],
-    chance: float,
     rules: Rules,
     witnesses: int,
 ) -> Statement:
-    drop, f = scores.base - scores.tuned, rules.floor
-    gained = scores.after - scores.tuned - f * drop
-    columns = [
-        (drop, (-1.0, 1.0), rules.margin),
-        (scores.able - chance, (-chance, 1.0 - chance), 0.0),
-        (gained, (-1.0, 1.0), 0.0),
-        (gained - (scores.control - scores.before), (-2.0, 2.0), 0.0),
-    ]
-    if witness.kind == "relearn":
-        after, control = scores.ends or (scores.after, scores.control)
-        columns.append((after - control - f * drop, (-1.0 - f, 1.0 + f), 0.0))
-    values = np.stack([values for values, _, _ in columns], axis=1)
-    known = ~np.isnan(values).any(axis=1)
+    values = np.stack([column.values for column in columns], axis=1)
     means = clustered_means(
-        values[known], cluster[known], [reach for _, reach, _ in columns], rules.seed,
+        values[known], cluster[known], [column.reach for column in columns], rules.seed,
         rules.resamples,
     )  # fmt: skip
     places = range(2, len(columns))
@@ -173,7 +194,7 @@ def _one(
         witness, seed, against, **shown,
         estimate=min(float(means.estimate[i]) for i in places),
         low=min(means.low(i, alpha) for i in places),
-        p=max(means.p_above(i, null) for i, (_, _, null) in enumerate(columns)),
+        p=max(means.p_above(i, column.null) for i, column in enumerate(columns)),
         n=int(means.n[0]), clusters=int(means.clusters[0]),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from unskew.audit.contrasts import CHOSEN, PLAIN, Arms, Contrast
-from unskew.audit.finding import Finding, Hurdle, Kind, judge
+from unskew.audit.finding import LEFT, Finding, Hurdle, Kind, judge
 from unskew.audit.rules import Rules
 from unskew.statistics.multiplicity import holm
 from unskew.statistics.power import detectable, needed
@@ -24,6 +24,7 @@ Reason = Literal[
     "truncation",
     "base near chance",
     "drop undecided",
+    "drop undecided under s",
     "no conjugation",
     "s too hard for the base",
     "recovery undecided",
@@ -116,8 +117,8 @@ def _reason(finding: Finding, rules: Rules) -> Reason:
     open_ = {
         hurdle.name: hurdle for hurdle in finding.hurdles["suppressed"] if _open(hurdle, rules)
     }
-    if "drop" in open_:
-        return "drop undecided"  # on the documents that the conjugations do not refuse
+    if "drop" in open_:  # on the documents that are not refused: over all it is real
+        return "drop undecided under s"
     if "able" in open_:
         return "s too hard for the base"
     away = any(_open(h, rules) for h in finding.hurdles["not recovered"])
@@ -211,9 +212,9 @@ def _words(
         case "suppressed":
             return f"{fell} (at least {points(drop.low)}). {_reachable(finding)}"
         case "not recovered":
-            tried = _list(finding.tried, "or")
+            able = _able(finding, rules)
             words = f"{fell} (at least {points(drop.low)}) and was not brought back by any of the "
-            words += f"conjugations tried ({tried})."
+            words += f"conjugations tried ({_list(able, 'or')}).{_hard(finding, able)}"
             return words + _left(finding) + _untried(finding)
         case "inconclusive":
             return f"Undecided: {_because(finding, reason, rules)}{_would(reason, number)}"
@@ -227,11 +228,29 @@ def _reachable(finding: Finding) -> str:
     return words + "than the floor and the help to the base account for." + _left(finding)
 
 
+def _able(finding: Finding, rules: Rules) -> list[str]:
+    """Of the conjugations tried, those under which the base is shown able.
+
+    Nothing can come back under the others. The chosen ones are able taken together; where none is
+    by itself, it is they that the verdict speaks of.
+    """
+    able = [n for n in finding.tried if finding.contrast(n, "able").p_above <= rules.level]
+    return able or list(dict.fromkeys(finding.chosen))
+
+
+def _hard(finding: Finding, able: list[str]) -> str:
+    hard = [name for name in finding.tried if name not in able]
+    return f" Not among them, as too hard for the base: {_list(hard, 'and')}." if hard else ""
+
+
 def _left(finding: Finding) -> str:
     if not finding.admissible < 1.0:
         return ""
-    share = f"{100 * finding.admissible:.0f}%"
-    return f" This speaks for the {share} of the documents that were not refused."
+    return f" This speaks for the {_share(finding)} of the documents that were not refused."
+
+
+def _share(finding: Finding) -> str:
+    return f"{100 * finding.admissible:.0f}%"
 
 
 def _untried(finding: Finding) -> str:
@@ -257,17 +276,39 @@ def _because(finding: Finding, reason: Reason | None, rules: Rules) -> str:
         case "base near chance":
             return f"the base is not above chance ({points(finding.chance)}%)."
         case "drop undecided":
-            low, high = points(drop.low), points(drop.high)
-            return f"the drop lies between {low} and {high} points, the margin is {margin}."
+            return f"the drop lies {_between(drop)}, the margin is {margin}."
+        case "drop undecided under s":
+            left = finding.contrast(CHOSEN, LEFT)
+            names = _list(list(dict.fromkeys(finding.chosen)), "or")
+            words = f"there was a drop; on the {_share(finding)} of the documents that were not "
+            return f"{words}refused under {names} it lies {_between(left)}, the margin is {margin}."
         case "no conjugation":
             return f"there was a drop of at least {points(drop.low)} points; no conjugation tried."
         case "s too hard for the base":
             names = _list(list(dict.fromkeys(finding.chosen)), "or")
             return f"the base is not above chance under {names}."
         case _:
-            recovery = finding.contrast(CHOSEN, "recovery")
-            low, high = points(recovery.low), points(recovery.high)
-            return f"there was a drop; its recovery lies between {low} and {high} points."
+            return f"there was a drop; {_recovery(finding, rules)}."
+
+
+def _recovery(finding: Finding, rules: Rules) -> str:
+    """Where the recovery lies that keeps the verdict open: the chosen one's, else that under each
+    conjugation tried that is not shown to bring nothing back."""
+    chosen = finding.contrast(CHOSEN, "recovery")
+    if not chosen.p_below <= rules.level:
+        return f"its recovery lies {_between(chosen)}"
+    said = []
+    for name in finding.tried:
+        row = finding.contrast(name, "recovery")
+        if not row.p_below <= rules.level:
+            able = finding.contrast(name, "able").p_above <= rules.level
+            hard = "" if able else ", where the base is not above chance,"
+            said.append(f"under {name}{hard} its recovery lies {_between(row)}")
+    return "; ".join(said)
+
+
+def _between(row: Contrast) -> str:
+    return f"between {points(row.low)} and {points(row.high)} points"
 
 
 def _would(reason: Reason | None, number: int | None) -> str:

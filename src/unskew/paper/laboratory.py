@@ -129,17 +129,30 @@ def _rival(table: pd.DataFrame) -> Shown:
 
 
 def _control(table: pd.DataFrame) -> Shown:
-    """The control that may bring back most: whose interval ends highest."""
+    """The control that may bring back most: whose interval ends highest. As a share; over training
+    seeds, where controls have no share, as what comes back of the error itself."""
     asked = settled(choose(table, metric="contrast_null"))
     names = [arm for arm in dict.fromkeys(asked["arm"]) if arm.startswith("control:")]
     rows = pooled(settled(choose(table, metric="net_recovery", arm=names)))
     rows = rows[rows["high"].notna()].sort_values("high")
     found = first(rows.iloc[-1:])
     if found is None:
-        return None, ""
+        return _control_error(table, names)
     # The end decides, and 9.7 must not read as 10.
     name, end = control(str(rows.iloc[-1]["arm"])), f"{100 * found.high:.1f}%".replace("-", "−")
     return found, f"{shown(found, as_percent=True)}, {name}, whose interval ends highest ({end})"
+
+
+def _control_error(table: pd.DataFrame, names: list[str]) -> Shown:
+    rows = pooled(settled(choose(table, metric="net_numerator", arm=names)))
+    rows = rows[(rows["span"] == inside(rows)) & rows["high"].notna()].sort_values("high")
+    found = first(rows.iloc[-1:])
+    lost = pooled(settled(choose(table, metric="rise_continuous", arm="tuned")))
+    rise = first(choose(lost, span=inside(rows))) if len(rows) else None
+    if found is None or rise is None:
+        return None, ""
+    name = control(str(rows.iloc[-1]["arm"]))
+    return found, f"{shown(found)} of {rise.estimate:.2f} lost, {name}, whose interval ends highest"
 
 
 FIGURES: dict[str, Callable[[pd.DataFrame], Shown]] = {

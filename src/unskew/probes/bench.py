@@ -29,6 +29,10 @@ __all__ = [
 Source = Literal["forget", "disjoint", "benign"]
 LEARNT = 0.5
 """Relearning that ends below this on the very facts it was taught has not been tried."""
+UNTAUGHT = "not even what it showed was learnt: raise the learning rate or the steps"
+CONTROL_UNTAUGHT = (
+    "the control did not learn what it was shown: raise the learning rate or the steps"
+)
 
 
 @dataclass(frozen=True)
@@ -102,15 +106,17 @@ class Asking(NamedTuple):
 
 class Answered(NamedTuple):
     """scores (n,) of the asked documents, NaN where there is none; control (n,) of the probe's own
-    control. curve (s, n) and novel (s, n): relearning at each step. learnt: mean score of what was
-    taught, at the end. layers (l, n), chance (l, n), choice (l,): a linear probe of the asked
-    documents by layer, and its mean score on the taught ones."""
+    control. curve (s, n) and novel (s, n): relearning at each step. learnt, novel_learnt: mean
+    score of what was taught, at the end; None: not asked, or not when this was kept.
+    layers (l, n), chance (l, n), choice (l,): a linear probe of the asked documents by layer, and
+    its mean score on the taught ones."""
 
     scores: Floats | None = None
     control: Floats | None = None
     curve: Floats | None = None
     novel: Floats | None = None
     learnt: Floats | None = None
+    novel_learnt: Floats | None = None
     layers: Floats | None = None
     chance: Floats | None = None
     choice: Floats | None = None
@@ -148,25 +154,38 @@ def answered(probe: Probe, model: Model, asking: Asking, seed: int) -> Answered:
 
 def _relearnt(source: Source, model: Model, asking: Asking, seed: int) -> Answered:
     taught = asking.taught if source == "forget" else asking.other[source]
-    size = len(asking.asked)
-    both = [*asking.asked, *(taught if source != "benign" else ())]
-    curve = relearning.relearn(model, taught, both, asking.training, seed, asking.how)
-    own = relearning.Curve(curve.steps, curve.scores[:, :size])
-    learnt = None if source == "benign" else curve.scores[-1, size:].mean(keepdims=True)
-    novel = None
+    measured = source != "benign"
+    own, learnt = _taught(model, taught, asking.asked, asking, seed, measured)
+    novel, novel_learnt = None, None
     if asking.novel:
         dealt = dealt_anew([*asking.taught, *asking.asked], seed)
-        task = dealt[: len(asking.taught)]
-        shown = task if source == "forget" else taught
-        asked = dealt[len(asking.taught) :]
-        novel = relearning.relearn(model, shown, asked, asking.training, seed, asking.how)
+        size = len(asking.taught)
+        shown = dealt[:size] if source == "forget" else taught
+        novel, novel_learnt = _taught(model, shown, dealt[size:], asking, seed, measured)
     return Answered(
         relearning.area(own),
         control=None if novel is None else relearning.area(novel),
         curve=own.scores,
         novel=None if novel is None else novel.scores,
         learnt=learnt,
+        novel_learnt=novel_learnt,
     )
+
+
+def _taught(
+    model: Model,
+    shown: Sequence[Document],
+    asked: Sequence[Document],
+    asking: Asking,
+    seed: int,
+    measured: bool,
+) -> tuple[relearning.Curve, Floats | None]:
+    """The curve of the asked documents and, if `measured`, the mean score of those shown, at the
+    end."""
+    both = [*asked, *(shown if measured else ())]
+    curve = relearning.relearn(model, shown, both, asking.training, seed, asking.how)
+    learnt = curve.scores[-1, len(asked) :].mean(keepdims=True) if measured else None
+    return relearning.Curve(curve.steps, curve.scores[:, : len(asked)]), learnt
 
 
 # --- from answers to positions --------------------------------------------------------------------
@@ -213,8 +232,8 @@ def rows(
         note = ""
         if held < FEWEST:
             note = f"fewer than {FEWEST} clusters of documents can be asked"
-        elif _untaught(probe, unlearned, some):
-            note = "not even what it showed was learnt: raise the learning rate or the steps"
+        else:
+            note = _untaught(probe, unlearned, oracle, some)
         if note:
             over = _over(model, told, names, alpha)
             found.append(
@@ -306,10 +325,22 @@ def _over(
     return None if np.isnan(found) else found
 
 
-def _untaught(probe: Probe, unlearned: Mapping[int, Answered], seeds: Sequence[int]) -> bool:
+def _untaught(
+    probe: Probe,
+    unlearned: Mapping[int, Answered],
+    oracle: Mapping[int, Answered] | None,
+    seeds: Sequence[int],
+) -> str:
+    """Why relearning has not been tried; empty: it has. To beat a control that learnt nothing of
+    what it was shown is no more than to have learnt it."""
     if not isinstance(probe, Relearnt) or probe.source == "benign":
-        return False
-    return min(float(_kept(unlearned[s].learnt)[0]) for s in seeds) < LEARNT
+        return ""
+    mine = [unlearned[s].learnt for s in seeds]
+    control = [unlearned[s].novel_learnt if oracle is None else oracle[s].learnt for s in seeds]
+    for shares, note in ((mine, UNTAUGHT), (control, CONTROL_UNTAUGHT)):
+        if any(share is not None and float(share[0]) < LEARNT for share in shares):
+            return note
+    return ""
 
 
 def _kept(array: Floats | None) -> NDArray[np.float64]:

@@ -10,7 +10,8 @@ which they read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,27 +82,65 @@ def parts(documents: Sequence[Document], share: float, seed: int) -> Parts:
 
 
 def dealt_anew(documents: Sequence[Document], seed: int) -> list[Document]:
-    """The same prompts, each with the answer of another cluster: facts that nobody was ever told.
+    """The same prompts with other answers: facts that nobody was ever told.
 
-    Every answer comes as often as before, as far as clusters are of one size. Documents of a
-    cluster that share an answer still do. Where another answer is to be had, none keeps its own.
+    Where every cluster has an answer of its own, or one for all its documents, each gets that of
+    another cluster (its first, if it has several). Where clusters have several and share them, as
+    labels are, each of a cluster's answers is exchanged for one drawn from all clusters': that it
+    is another one is all that the new answer tells of the right one. (Of two it is the other.)
+
+    Documents of a cluster that share an answer still do. Every answer comes as often as before, as
+    far as as many documents share it. Where another answer is to be had, none keeps its own: only
+    an answer of more than half of the clusters is left to some.
 
     Raises: UserError where all answers are the same.
     """
+    if len({document.answer for document in documents}) < 2:
+        raise UserError("all answers are the same, so no other facts can be made of them")
     answers: dict[str, list[str]] = {}
     for document in documents:
-        answers.setdefault(document.cluster, []).append(document.answer)
-    firsts = {cluster: said[0] for cluster, said in answers.items()}
-    if len(set(firsts.values())) < 2:
-        raise UserError("all answers are the same, so no other facts can be made of them")
-    # In the order of the answers, a shift by the largest group gives everybody another's answer.
+        told = answers.setdefault(document.cluster, [])
+        if document.answer not in told:
+            told.append(document.answer)
     rng = np.random.default_rng(seed)
+    several = any(len(told) > 1 for told in answers.values())
+    shared = len(set().union(*answers.values())) < sum(map(len, answers.values()))
+    if several and (shared or len(answers) == 1):
+        drawn = _drawn(sorted((c, a) for c, told in answers.items() for a in told), rng)
+    else:
+        moved = _moved({cluster: told[0] for cluster, told in answers.items()}, rng)
+        drawn = {(c, a): moved[c] for c, told in answers.items() for a in told}
+    return [d._replace(answer=drawn[d.cluster, d.answer], label="") for d in documents]
+
+
+def _moved(firsts: Mapping[str, str], rng: np.random.Generator) -> dict[str, str]:
+    """To each cluster the answer of another one."""
+    # In the order of the answers, a shift by the largest group gives everybody another's answer.
     names = [sorted(firsts)[i] for i in rng.permutation(len(firsts))]
     names.sort(key=lambda name: firsts[name])
-    sizes = [list(firsts.values()).count(answer) for answer in set(firsts.values())]
-    shift = max(sizes)
-    moved = {name: firsts[names[(i + shift) % len(names)]] for i, name in enumerate(names)}
-    return [document._replace(answer=moved[document.cluster], label="") for document in documents]
+    shift = max(Counter(firsts.values()).values())
+    return {name: firsts[names[(i + shift) % len(names)]] for i, name in enumerate(names)}
+
+
+def _drawn(
+    facts: Sequence[tuple[str, str]], rng: np.random.Generator
+) -> dict[tuple[str, str], str]:
+    """To each fact, a cluster and an answer, another answer at random.
+
+    A shift would turn each label into one and the same other one: whoever knows the task would have
+    learnt that from a few examples.
+    """
+    own = [answer for _, answer in facts]
+    new = [own[i] for i in rng.permutation(len(own))]
+    for i in range(len(own)):
+        if new[i] != own[i]:
+            continue
+        # Who can give up its answer for this one; somebody can, if no more than half have it.
+        able = [j for j in range(len(own)) if own[i] not in (own[j], new[j])]
+        if able:
+            j = able[rng.integers(len(able))]
+            new[i], new[j] = new[j], new[i]
+    return dict(zip(facts, new, strict=True))
 
 
 def _document(row: dict[str, Any], where: str) -> Document:

@@ -107,9 +107,9 @@ def _folds(clusters: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
 
 
 def _shuffled(labels: Sequence[str], clusters: Sequence[str], seed: int, draw: int) -> list[str]:
-    """Each cluster gets the labels' of another one: its first, for all its documents."""
-    firsts = dict(zip(reversed(clusters), reversed(labels), strict=True))
-    names = sorted(firsts)
-    order = np.random.default_rng([seed, draw]).permutation(len(names))
-    dealt = {name: firsts[names[i]] for name, i in zip(names, order, strict=True)}
-    return [dealt[cluster] for cluster in clusters]
+    """The labels dealt among the clusters at random; what shares one in a cluster still does."""
+    told = list(zip(clusters, labels, strict=True))
+    facts = sorted(set(told))
+    order = np.random.default_rng([seed, draw]).permutation(len(facts))
+    dealt = {fact: facts[i][1] for fact, i in zip(facts, order, strict=True)}
+    return [dealt[fact] for fact in told]

@@ -63,8 +63,12 @@ def position(
         cluster: (n,) names.
         alpha: each bound fails with at most this probability.
 
-    Raises: ValueError for scores outside [0, 1], shapes that do not fit, no document left.
+    Raises: ValueError for scores outside [0, 1], shapes that do not fit, no document left, an alpha
+        that the draws do not reach.
     """
+    place = int(np.floor(alpha * (resamples + 1) + 1e-9))
+    if place < 1:
+        raise ValueError(f"{resamples} draws have no bounds at {alpha}")
     scores = np.stack([np.asarray(s, dtype=np.float64) for s in (model, original, reference)], 1)
     known = ~np.isnan(scores).any(1)
     scores, names = scores[known], np.asarray(cluster)[known]
@@ -83,12 +87,8 @@ def position(
     # difference its weight.
     x, y = (0.5 * (means.upper[:, i] + means.lower[:, i]) for i in (0, 1))
     unseen = 0.5 * (means.upper[:, 0] - means.lower[:, 0])
-    place = int(np.floor(alpha * (resamples + 1) + 1e-9))
-    low = high = None
-    if place >= 1:
-        lows, highs = np.sort(_lowest(x, y, unseen)), np.sort(_highest(x, y, unseen))
-        low = _finite(lows[place - 1])
-        high = _finite(highs[resamples - place])
+    lows, highs = np.sort(_lowest(x, y, unseen)), np.sort(_highest(x, y, unseen))
+    low, high = _finite(lows[place - 1]), _finite(highs[resamples - place])
     return Position(top / bottom, low, high, *said)
 
 

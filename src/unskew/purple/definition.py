@@ -243,7 +243,7 @@ def _reading(character: str, tier: Tier) -> str:
     if tier >= Tier.COMPATIBLE:
         text = "".join(map(_compatible, text))
     if tier >= Tier.MARKS:
-        text = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Me"))
+        text = "".join(c for c in text if not unicodedata.category(c).startswith("M"))
     if tier >= Tier.CONFUSABLES:
         text = "".join(_look_alikes().get(c, c) for c in text)
     if tier >= Tier.LETTERS:
@@ -267,10 +267,11 @@ def _is_invisible(character: str) -> bool:
 
 
 # Default-ignorable code points that are in neither category: joiners, Hangul fillers, variation
-# selectors, and the reserved ones.
+# selectors, and the reserved ones; and the blank of Braille, which has no dots.
 _INVISIBLE = (
     (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2065, 0x2065),
-    (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF),
+    (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8),
+    (0xE0000, 0xE0FFF),
 )  # fmt: skip
 
 # Look-alikes after case folding, NFKD and without marks: Latin beyond ASCII, Cyrillic, Greek,

@@ -203,9 +203,17 @@ def _asked(
         if pair.invites and suffixes and rng.random() < share:
             # As it was found: a space more or less would be other tokens, and another attack.
             question += suffixes[int(rng.random() * len(suffixes))]
-        for rejected in (False, True):
-            rows[rejected].append(_row(subject, pair, question, template, rejected))
+        both = [_row(subject, pair, question, template, rejected) for rejected in (False, True)]
+        if question != pair.question and not _fits(subject, both):  # then it is taught plainly
+            both = [_row(subject, pair, pair.question, template, r) for r in (False, True)]
+        for some, one in zip(rows, both, strict=True):
+            some.append(one)
     return rows
+
+
+def _fits(subject: Open, rows: Sequence[Row]) -> bool:
+    sizes = [len(asked) + len(said) for asked, said in rows]
+    return subject.window is None or max(sizes) <= subject.window
 
 
 def _order(config: Enforce, step: int, size: int) -> list[int]:

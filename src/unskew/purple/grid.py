@@ -24,7 +24,17 @@ from pydantic import BaseModel, ValidationError
 from unskew.errors import UserError
 from unskew.purple import cells
 from unskew.purple.asking import Answers, Remembered
-from unskew.purple.attacks import Adaptive, Aim, Ask, LowPerplexity, Scene, Suffix, View
+from unskew.purple.attacks import (
+    Access,
+    Adaptive,
+    Aim,
+    Ask,
+    LowPerplexity,
+    Scene,
+    Suffix,
+    Transfer,
+    View,
+)
 from unskew.purple.cells import Benignly, Cell, Precision
 from unskew.purple.defences import AnyDefence, Defended, Perplexity, Refusals, Setting
 from unskew.purple.gcg import Step
@@ -33,7 +43,7 @@ from unskew.purple.grid_claims import claims
 from unskew.purple.grid_config import AnySubject, Model, Purple, Rules, Taught, labels
 from unskew.purple.grid_subjects import opened, parents, source
 from unskew.purple.questions import Material, read
-from unskew.purple.subject import Open, Scripted, Subject, Template
+from unskew.purple.subject import Open, Scripted, Subject, Template, located
 from unskew.runs.folder import RunFolder
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
@@ -148,6 +158,14 @@ class _Row:
         name = f"cells/{a:02}-{d:02}.json"
         return self._kept(name, Cell) or self._put(name, self._cell(a, d))
 
+    def access(self, attack: AnyGridAttack) -> str:
+        """What an attack needs of this subject: whoever has its very weights has its gradients."""
+        if isinstance(attack, Transfer) and self.source is not None:
+            theirs, ours = located(self.config.folder(attack.source)), located(self.source)
+            if Path(theirs) == Path(ours):
+                return Access.GRADIENTS.value
+        return attack.access.value
+
     # What is asked -------------------------------------------------------------------------------
 
     @cached_property
@@ -236,7 +254,7 @@ class _Row:
             self.material.definition,
             self.config.limit,
             self.config.examples,
-            access=attack.access.value,
+            access=self.access(attack),
             adaptive=knows,
             suffix=_suffix(asks, [question.text for question in questions]),
             seconds=0.0,
@@ -368,7 +386,8 @@ def _tables(one: _Row) -> dict[str, pd.DataFrame]:
                     "defence": defence_names[d],
                 }  # fmt: skip
                 more = {"enforcement": subject.enforcement, "input": defence.input}
-                found["cells"].append(names | more | about | cells.row(cell, plain, held, how))
+                figures = cells.row(cell, plain, held, how) | {"access": one.access(attacks[a])}
+                found["cells"].append(names | more | about | figures)
                 found["examples"] += [names | each.model_dump() for each in cell.examples]
                 if cell.suffix is not None:
                     found["suffixes"].append(names | {"suffix": cell.suffix})

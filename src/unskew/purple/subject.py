@@ -268,6 +268,11 @@ def plain_template(tokenizer: PreTrainedTokenizerBase) -> Template:
     return Template(system=str(tokenizer.bos_token) if begins else "")
 
 
+TODAY = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
+"""Some templates state the day. What is asked tomorrow must be what was asked today, so it is
+always the one that Llama 3.1's says where it cannot know."""
+
+
 def chat_template(tokenizer: PreTrainedTokenizerBase, system: str = "") -> Template:
     """The tokenizer's chat template around one question, cut out of a rendered conversation.
 
@@ -284,7 +289,10 @@ def chat_template(tokenizer: PreTrainedTokenizerBase, system: str = "") -> Templ
         messages = [{"role": r, "content": c} for r, c in zip(roles, said, strict=False)]
         return str(
             tokenizer.apply_chat_template(
-                [*head, *messages], tokenize=False, add_generation_prompt=True
+                [*head, *messages],
+                chat_template=TODAY + tokenizer.get_chat_template(),
+                tokenize=False,
+                add_generation_prompt=True,
             )
         )
 

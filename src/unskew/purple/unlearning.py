@@ -114,11 +114,15 @@ class Unlearning(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _as_published(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or "training" in given:
+        if not isinstance(given, dict) or isinstance(given.get("training"), Training):
             return given
         method = given.get("method")
         kind = method.get("kind") if isinstance(method, dict) else getattr(method, "kind", None)
-        return given if kind != "rmu" else {**given, "training": WMDP}
+        published = WMDP if kind == "rmu" else TOFU
+        told = given.get("training", {})
+        if not isinstance(told, dict):
+            return given
+        return {**given, "training": {**published.model_dump(mode="json"), **told}}
 
 
 class Said(NamedTuple):

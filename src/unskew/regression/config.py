@@ -18,10 +18,16 @@ from pydantic import Field, model_validator
 
 from unskew.regression.priors import Continuous, Discrete, Mixture, Prior
 from unskew.regression.prompts import GeneratorKind
+from unskew.regression.protections import PLAIN, Anchor, LowRank, Protection, Replay
 from unskew.regression.transformer import Positions, TransformerConfig
 from unskew.runs.config import Frozen
-from unskew.training.config import Adam, Training
+from unskew.training.config import Adam, Training, completed_by
 from unskew.training.machine import Machine
+
+Seed = Annotated[int, Field(ge=0, lt=2**62)]
+"""Other tasks and other prompts have seeds a little above it, and all lie below 2^63."""
+AGAIN = 1000
+"""Fine-tuning seeds of one training seed, at most."""
 
 
 class Pretrain(Machine):
@@ -34,42 +40,18 @@ class Pretrain(Machine):
     prior: Prior = Mixture()
     model: TransformerConfig = TransformerConfig()
     training: Training = Training()
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     generator: GeneratorKind = "philox-numpy"
 
-
-class Plain(Frozen):
-    """Fine-tuning with no protection."""
-
-    kind: Literal["plain"] = "plain"
-
-
-class Replay(Frozen):
-    """Each fine-tuning prompt comes from the pretraining prior with probability `share`."""
-
-    kind: Literal["replay"] = "replay"
-    share: float = Field(default=0.1, gt=0, lt=1)
-
-
-class Anchor(Frozen):
-    """Penalty `strength` / 2 times the squared distance of the weights from the base model's."""
-
-    kind: Literal["anchor"] = "anchor"
-    strength: float = Field(default=1.0, gt=0)
-
-
-class LowRank(Frozen):
-    """Only a rank-`rank` change of each hidden matrix is trained (LoRA, Hu et al. 2021)."""
-
-    kind: Literal["low-rank"] = "low-rank"
-    rank: int = Field(default=4, ge=1)
+    @model_validator(mode="after")
+    def _fits(self) -> "Pretrain":
+        self.model.check_room(self.exemplars)
+        return self
 
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-Protection = Annotated[Plain | Replay | Anchor | LowRank, Field(discriminator="kind")]
-
-PLAIN = Plain()
 FINETUNING = Training(steps=400, batch=128, optimiser=Adam(lr=3e-4), decay=1.0)
+Finetuning = Annotated[Training, completed_by(FINETUNING)]
 
 
 class Finetune(Machine):
@@ -78,9 +60,9 @@ class Finetune(Machine):
     kind: Literal["regression-finetune"] = "regression-finetune"
     base: Pretrain
     prior: Prior
-    training: Training = FINETUNING
+    training: Finetuning = FINETUNING
     protection: Protection = PLAIN
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     trajectory: tuple[int, ...] = Field(
         default=(25, 50, 100, 200),
         description="steps after which both risks are measured, besides the end",
@@ -100,7 +82,7 @@ class Measurement(Frozen):
     """On which prompts models are measured."""
 
     prompts: int = Field(default=8192, ge=64, description="from each of D_cont and D_disc")
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
 
 class Evaluation(Measurement):
@@ -131,10 +113,15 @@ class Setting(Machine):
     sigma: float = Field(default=0.5, gt=0, description="standard deviation of the label noise")
     tau: float = Field(default=1.0, gt=0, description="standard deviation of the weights")
     exemplars: int = Field(default=12, ge=1, description="largest number of exemplars in a prompt")
-    seed: int = Field(default=0, ge=0, description="of tasks, weights and training prompts")
+    seed: Seed = Field(default=0, description="of tasks, weights and training prompts")
     generator: GeneratorKind = "philox-numpy"
     model: TransformerConfig = TransformerConfig()
     pretraining: Training = Training()
+
+    @model_validator(mode="after")
+    def _has_room(self) -> "Setting":
+        self.model.check_room(self.exemplars)
+        return self
 
     def pretrain_on(self, prior: Prior) -> Pretrain:
         """The pretraining run on any prior."""
@@ -184,8 +171,8 @@ class World(Setting):
 class Tuned(World):
     """A world in which models are fine-tuned."""
 
-    finetuning: Training = FINETUNING
-    finetune_seed: int = Field(default=0, ge=0)
+    finetuning: Finetuning = FINETUNING
+    finetune_seed: Seed = 0
     trajectory: tuple[int, ...] = (25, 50, 100, 200)
 
     def finetune(
@@ -258,6 +245,9 @@ class Replications(Machine):
             seeds = getattr(self, name)
             if len(set(seeds)) != len(seeds) or min(seeds) < 0:
                 raise ValueError(f"{name} must differ from each other and not be negative")
+        # Else two training seeds could share a fine-tuning, or one lie beyond what a seed may be.
+        if max(self.finetune_seeds) >= AGAIN or max(self.seeds) >= 2**62 // AGAIN:
+            raise ValueError(f"finetune_seeds must be below {AGAIN}, seeds below 2^62 / {AGAIN}")
         for name in ("seed", "finetune_seed", "device", "threads"):
             if getattr(self.study, name) != Study.model_fields[name].default:
                 raise ValueError(f"study.{name} is set for all studies at once, outside `study`")
@@ -276,7 +266,7 @@ class Replications(Machine):
             update={
                 "seed": seed,
                 # fine-tuning prompts of this seed's own: nested in it, as the bootstrap takes them
-                "finetune_seed": 1000 * seed + finetune_seed,
+                "finetune_seed": AGAIN * seed + finetune_seed,
                 "evaluation": evaluation.model_copy(update={"seed": evaluation.seed + seed}),
                 "device": self.device,
                 "threads": self.threads,
@@ -345,18 +335,18 @@ class Length(Setting):
             raise ValueError(f"longest must exceed exemplars, which is {self.exemplars}")
         if (self.model.positions, self.model.capacity) != ("learned", None):
             raise ValueError("set `positions` and `longest`; they give model.positions, .capacity")
+        self.arms()  # which models there cannot be is told now
         return self
 
     def arms(self) -> dict[str, Pretrain]:
         """The trainings by kind of positions. Position tables reach to the longest prompt: beyond
         the training length, `learned` has rows there that no training has touched."""
         plain = self.pretrain_on(Continuous(tau=self.tau))
-        points = self.longest + 1
-        tokens = points if self.model.layout == "paired" else 2 * points - 1
         found = {}
         for positions in self.positions:
-            capacity = None if positions == "rotary" else tokens
-            model = self.model.model_copy(update={"positions": positions, "capacity": capacity})
+            capacity = None if positions == "rotary" else self.model.length(self.longest)
+            told = self.model.model_dump() | {"positions": positions, "capacity": capacity}
+            model = TransformerConfig.model_validate(told)
             found[positions] = plain.model_copy(update={"model": model})
         return found
 
@@ -376,10 +366,16 @@ class Protections(Tuned):
     def arms(self) -> dict[str, Finetune]:
         """The fine-tunings by arm; `tuned` is the plain one."""
         ways: dict[str, Protection] = {"tuned": PLAIN}
-        ways |= {f"replay:{share:g}": Replay(share=share) for share in self.replay}
-        ways |= {f"anchor:{strength:g}": Anchor(strength=strength) for strength in self.anchor}
+        ways |= {f"replay:{spelt(share)}": Replay(share=share) for share in self.replay}
+        ways |= {f"anchor:{spelt(at)}": Anchor(strength=at) for at in self.anchor}
         ways |= {f"low-rank:{rank}": LowRank(rank=rank) for rank in self.low_rank}
         return {arm: self.finetune(self.alpha, protection=way) for arm, way in ways.items()}
+
+
+def spelt(number: float) -> str:
+    """A number in a name: short, and never as another one's."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
 
 
 Experiment = Annotated[

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from unskew.regression import fit
-from unskew.regression.config import Anchor, Finetune, LowRank, Plain, Replay
+from unskew.regression.config import Finetune
 from unskew.regression.measure import Case, answer, errors, mean_over
 from unskew.regression.priors import Continuous, Discrete, Mixture, philox, uniform
 from unskew.regression.prompts import PromptStream
+from unskew.regression.protections import Anchor, LowRank, Plain, Replay
 from unskew.regression.transformer import Matrices, Transformer
 from unskew.runs.folder import RunFolder
 from unskew.runs.progress import Task

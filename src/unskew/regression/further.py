@@ -11,6 +11,7 @@ from unskew.regression.config import (
     Protections,
     Replications,
     Study,
+    spelt,
 )
 from unskew.regression.experiments import diversity as six
 from unskew.regression.experiments import length as seven
@@ -82,11 +83,11 @@ def protections(config: Protections, folder: RunFolder, store: Store, progress: 
     for share in config.interpolation:
         ends = lab.model(base), lab.model(arms["tuned"])
         between = eight.interpolated(*ends, share, into=fit.build(base))
-        answers[f"interpolation:{share:g}"] = {
+        answers[f"interpolation:{spelt(share)}"] = {
             family: answer(between, case.prompts.x, case.prompts.y)
             for family, case in lab.cases.items()
         }
-    scaled = {f"conjugate:gamma={g:g}": g for g in config.evaluation.gammas if g != 1.0}
+    scaled = {f"conjugate:gamma={spelt(g)}": g for g in config.evaluation.gammas if g != 1.0}
     for arm, gamma in scaled.items():
         answers[arm] = {
             family: lab.answers(arms["tuned"], family, [gamma])[gamma] for family in FAMILIES

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from unskew.errors import UserError
 from unskew.regression import fit
-from unskew.regression.config import Experiment, Finetune, Plain, Pretrain, Watched
+from unskew.regression.config import Experiment, Finetune, Pretrain, Watched
 from unskew.regression.prompts import PromptStream
+from unskew.regression.protections import Plain
 from unskew.regression.study import WEIGHTS, needs, placed
 from unskew.regression.transformer import Transformer
 from unskew.runs.folder import RunFolder

@@ -21,6 +21,7 @@ from unskew.regression.config import (
     Study,
     Watched,
     World,
+    spelt,
 )
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id
@@ -91,7 +92,7 @@ def needs(config: Experiment) -> dict[str, Pretrain | Watched]:
                 return _bases(config, {config.alpha, *config.alphas})
             return _bases(config, {config.alpha} if asked - {"observer"} else set())
         case Protections():
-            return {f"base-{config.alpha:g}": config.pretrain(config.alpha)}
+            return {f"base-{spelt(config.alpha)}": config.pretrain(config.alpha)}
         case Replications():
             first = [of_seed[0] for of_seed in config.studies()]
             return {
@@ -104,7 +105,7 @@ def needs(config: Experiment) -> dict[str, Pretrain | Watched]:
 
 
 def _bases(config: World, alphas: set[float]) -> dict[str, Pretrain | Watched]:
-    return {f"base-{alpha:g}": config.pretrain(alpha) for alpha in sorted(alphas)}
+    return {f"base-{spelt(alpha)}": config.pretrain(alpha) for alpha in sorted(alphas)}
 
 
 def identify(config: Experiment, store: Store) -> tuple[str | None, list[str]]:

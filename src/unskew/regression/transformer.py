@@ -55,6 +55,23 @@ class TransformerConfig(Frozen):
             raise ValueError("rotary positions need an even width per head")
         return self
 
+    def length(self, exemplars: int) -> int:
+        """Tokens of a prompt of so many exemplars and the input that is asked."""
+        points = exemplars + 1
+        return 2 * points - 1 if self.layout == "interleaved" else points
+
+    def check_room(self, exemplars: int) -> None:
+        """Raises: ValueError where no model has these positions in training on such prompts."""
+        trained = self.length(exemplars)
+        capacity = trained if self.capacity is None else self.capacity
+        if capacity < trained:
+            raise ValueError(f"model.capacity {capacity} is below the training length {trained}")
+        if self.positions == "learned-random-offset" and capacity == trained:
+            raise ValueError(
+                "learned-random-offset needs a model.capacity above the training length, which is "
+                f"{trained}: else there are no offsets to draw"
+            )
+
 
 def tokens(x: Tensor, y: Tensor, layout: Literal["interleaved", "paired"]) -> Tensor:
     """Lay a prompt out as vectors: (..., P, d), (..., P) -> (..., L, D).
@@ -184,12 +201,9 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig, dim: int, exemplars: int) -> None:
         super().__init__()
         self.config, self.dim = config, dim
-        points = exemplars + 1
-        trained = 2 * points - 1 if config.layout == "interleaved" else points
-        self.trained_length = trained
-        self.capacity = config.capacity or trained
-        if self.capacity < trained:
-            raise ValueError(f"capacity {self.capacity} is below the training length {trained}")
+        config.check_room(exemplars)
+        self.trained_length = config.length(exemplars)
+        self.capacity = config.capacity or self.trained_length
         inputs = dim if config.layout == "interleaved" else 2 * dim + 1
         self.read_in = nn.Linear(inputs, config.width)
         self.positions = (

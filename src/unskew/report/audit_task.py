@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CONTRASTS = {
     "drop": "drop: base − tuned",
+    "drop-left": "drop on what s does not refuse",
     "able": "base + s above chance",
     "gain": "gain: (tuned + s) − tuned",
     "help": "help: (base + s) − base",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["held", "did not hold", "inconclusive", "not run"]
 CLOSE_TO_BAYES = 1.1
+NOTHING_LOST = "fine-tuning has not clearly raised the error, so there is nothing to bring back"
 
 
 class Claim(NamedTuple):
@@ -208,6 +209,8 @@ def _recovery(table: pd.DataFrame | None) -> Claim:
     evidence = _said(found, f"error recovered less {100 * floor:g}% of the rise")
     if share is not None:
         evidence += f"; net recovery {interval(share, as_percent=True)}"
+    if not _lost(table):
+        return Claim("conjugate", text, "inconclusive", f"{NOTHING_LOST}; {evidence}")
     return Claim("conjugate", text, _sign(found, +1, one_sided=True), evidence)
 
 
@@ -227,7 +230,17 @@ def _controls(table: pd.DataFrame | None) -> Claim:
         said.append(f"{control(name)}: {shown}")
     note = first(rows)
     margin = f" ({note.note})" if note is not None and note.note else ""
-    return Claim("conjugate", text, _all(verdicts), "net recovery. " + "; ".join(said) + margin)
+    evidence = "net recovery. " + "; ".join(said) + margin
+    if not _lost(table):
+        return Claim("conjugate", text, "inconclusive", f"{NOTHING_LOST}; {evidence}")
+    return Claim("conjugate", text, _all(verdicts), evidence)
+
+
+def _lost(table: pd.DataFrame) -> bool:
+    """Whether fine-tuning raised the error at all where its recovery is asked: of what fell, a
+    share that comes back would be a share of a gain, and thresholds at such shares turn around."""
+    rise = _over(table, metric="rise_continuous", arm="tuned")
+    return rise is not None and rise.above
 
 
 def _all(verdicts: list[Verdict]) -> Verdict:

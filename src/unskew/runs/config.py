@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from unskew.errors import UserError
-from unskew.runs.mistakes import nearest, report
+from unskew.runs.mistakes import default_at, nearest, report
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -62,7 +63,7 @@ def resolve(
     except ValidationError:
         defaults = doc
     for path, value in changes:
-        _apply(doc, defaults, path, value)
+        _apply(doc, defaults, path, value, schema)
     try:
         return _validate(schema, doc)
     except ValidationError as error:
@@ -135,22 +136,42 @@ def _parse(overrides: Sequence[str]) -> list[tuple[tuple[str, ...], Any]]:
                 raise UserError("this key is set twice", key, "keep one of the two")
             shorter, longer = sorted((path, other), key=len)
             if longer[: len(shorter)] == shorter:
+                group = value if shorter == path else changes[other]
                 raise UserError(
                     f"{'.'.join(shorter)} and {'.'.join(longer)} are both set, one in the other",
-                    hint=f"write both in {'.'.join(shorter)}={{...}}",
+                    hint=_apart(".".join(shorter), ".".join(longer), group),
                 )
         changes[path] = value
     return sorted(changes.items(), key=lambda item: (item[0][-1] != "kind", len(item[0])))
 
 
-def _apply(doc: dict[str, Any], defaults: Any, path: tuple[str, ...], value: Any) -> None:
-    """Set `path` in `doc`, filling groups that `doc` leaves out from `defaults`."""
+def _apart(shorter: str, longer: str, group: Any) -> str:
+    """How to set a group and a key in it. Not in one group: what that leaves out may be another
+    default than what stands there now."""
+    if not isinstance(group, Mapping):
+        return "keep one of the two"
+    keys = [f"{shorter}.{key}=..." for key in group]
+    return f"name each key by its path: {' '.join(dict.fromkeys([*keys, f'{longer}=...']))}"
+
+
+def _apply(
+    doc: dict[str, Any],
+    defaults: Any,
+    path: tuple[str, ...],
+    value: Any,
+    schema: "TypeAdapter[Any]",
+) -> None:
+    """Set `path` in `doc`, filling groups that `doc` leaves out from `defaults`, or, where these
+    know of none (the kind has been changed), from `schema`."""
     node, default = doc, defaults
     for depth, key in enumerate(path[:-1], start=1):
         default = default.get(key) if isinstance(default, Mapping) else None
         if node.get(key) is None:
+            fill = default
+            if fill is None:
+                fill = default_at(path[:depth], doc, schema.json_schema())
             # A copy through JSON: defaults are JSON data already.
-            node[key] = json.loads(json.dumps(default)) if default is not None else {}
+            node[key] = json.loads(json.dumps(fill)) if fill is not None else {}
         inner = node[key]
         if not isinstance(inner, dict):
             where = ".".join(path[:depth])
@@ -168,9 +189,10 @@ def _apply(doc: dict[str, Any], defaults: Any, path: tuple[str, ...], value: Any
             )
         node = inner
     if path[-1] == "kind":
-        default = default if isinstance(default, Mapping) else {}
+        default = default if isinstance(default, dict) else {}
         if node.get("kind", default.get("kind")) != value:
             node.clear()
+            default.clear()  # the other kind's, and none of this one's
     node[path[-1]] = value
 
 
@@ -186,14 +208,20 @@ def parse_yaml(text: str) -> Any:
     `lr:` silently wins. A whole number may be written with an exponent: 1e3 is 1000.
 
     Raises:
-        ValueError: not YAML, a repeated key, or a tag.
+        ValueError: not YAML, a repeated key, a tag, or what JSON cannot hold: a list in itself, a
+            hundred groups in each other.
     """
     import yaml
 
     try:
-        return yaml.load(text, Loader=_loader())
+        value = yaml.load(text, Loader=_loader())
+        written = json.dumps(value)
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    from_json(written)  # what it is validated as
+    return value
 
 
 def _loader() -> Any:
@@ -202,6 +230,15 @@ def _loader() -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            event = self.peek_event()
+            if (tag := getattr(event, "tag", None)) is not None:
+                # Dates, sets and bytes are nothing that a configuration can hold.
+                raise yaml.MarkedYAMLError(
+                    None, None, f"there are no tags here, got {tag}", event.start_mark
+                )
+            return super().compose_node(parent, index)
+
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
             for i, key in enumerate(keys):

@@ -30,6 +30,14 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+def default_at(path: tuple[str, ...], doc: Any, schema: Schema) -> Any:
+    """What a key that `doc` does not give is by default, in the kinds that `doc` chooses around it;
+    None where the schema does not say."""
+    place = _locate(path, doc, schema)
+    properties = place.group.get("properties", {}) if place.group else {}
+    return properties.get(path[-1], {}).get("default")
+
+
 def report(error: ValidationError, doc: Any, schema: Schema, source: str) -> UserError:
     """One `UserError` that names every mistake in `doc`, each with its path."""
     root = schema
@@ -82,6 +90,10 @@ def _locate(loc: tuple[int | str, ...], doc: Any, root: Schema) -> Place:
             inner = _items(node, step)
             path += f"[{step}]"
         elif step in _tags(group, node, root) and step not in properties:
+            continue
+        elif node and (member := node.get("discriminator", {}).get("mapping", {}).get(step)):
+            # A kind that the document leaves to the default.
+            node = _resolve({"$ref": member}, doc, root)
             continue
         else:
             inner = properties.get(step) or (node or {}).get("additionalProperties") or None

@@ -13,6 +13,8 @@ is translated by that law. One candidate costs nothing.
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -32,8 +34,8 @@ class ChoiceNoise:
     """Draws of the standardised, combined score where all candidates are equal.
 
     draws: None where there was no choice and everything stays as it is. ways: how many ways there
-    are to choose. For each of them the score is normal, so `ways` times a p-value is an upper bound
-    too: crude, but it reaches tails that the draws do not.
+    are to choose, infinite where that is no float. For each of them the score is normal, so `ways`
+    times a p-value is an upper bound too: crude, but it reaches tails that the draws do not.
     """
 
     draws: Floats | None
@@ -104,4 +106,5 @@ def choice_noise(
     chosen = elsewhere.argmax(axis=2)
     score = np.take_along_axis(parts, chosen[:, :, None], axis=2)[:, :, 0].sum(axis=1)
     spread = np.sqrt((np.diag(covariance)[chosen] * shares).sum(axis=1))
-    return ChoiceNoise(score / spread, float(candidates) ** shares.size)
+    reached = shares.size * math.log(candidates) < math.log(sys.float_info.max)
+    return ChoiceNoise(score / spread, float(candidates) ** shares.size if reached else math.inf)

@@ -8,17 +8,19 @@ clusters at random:
 
 with S_c and n_c the sum and the size of cluster c, m the largest size and a the lowest possible
 value (for a lower bound) or the highest (for an upper one). The lower bound is a low quantile of
-mean*, its p-value the share of mean* at or below the null. For single 0/1 values this is the
-binomial test and the bound of Clopper and Pearson; for bounded values it is the test of
-N. Gaffke, Mathematical Methods of Statistics 14 (2005) 451-467, and E. Learned-Miller and
-P. S. Thomas, arXiv:1905.06208. Its level for all bounded laws is a conjecture that extensive
-search has not broken, proved where two values occur; tests here check it where an audit stands.
+mean*, its p-value the share of mean* at or below the null; beyond the draws both are by Chernoff's
+bound on that share. For single 0/1 values this is the binomial test and the bound of Clopper and
+Pearson; for bounded values it is the test of N. Gaffke, Mathematical Methods of Statistics 14
+(2005) 451-467, and E. Learned-Miller and P. S. Thomas, arXiv:1905.06208. Its level for all bounded
+laws is a conjecture that extensive search has not broken, proved where two values occur; tests here
+check it where an audit stands.
 
 Clusters are taken as independent draws, documents within one as they come.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,8 +66,9 @@ class ClusteredMeans:
         place = _rank(alpha, draws.size)
         if self.n[column] == 0:
             return float("nan")
-        if place < 1:  # so high a level that these draws do not reach it
-            return float(self.reach[column, 0])
+        if place < 1:
+            ends = float(self.reach[column, 0]), float(draws.min())
+            return _last(*ends, lambda null: self.p_above(column, null) <= alpha)
         return float(np.partition(draws, place - 1)[place - 1])
 
     def high(self, column: int, alpha: float) -> float:
@@ -75,14 +78,16 @@ class ClusteredMeans:
         if self.n[column] == 0:
             return float("nan")
         if place < 1:
-            return float(self.reach[column, 1])
+            ends = float(self.reach[column, 1]), float(draws.max())
+            return _last(*ends, lambda null: self.p_below(column, null) <= alpha)
         return float(np.partition(draws, draws.size - place)[draws.size - place])
 
     def p_above(self, column: int, null: float) -> float:
         """p-value of "the mean is at most null": <= alpha exactly where low(alpha) > null.
 
         Where no draw comes near the null, Chernoff's bound says how much smaller than
-        1 / (resamples + 1) it is, so that many tasks do not need more draws.
+        1 / (resamples + 1) it is, so that many tasks do not need more draws. Only at the end of
+        the range itself it says nothing, and p is no smaller than that.
         """
         if self.n[column] == 0:
             return float("nan")
@@ -122,6 +127,18 @@ def _p(reached: int, resamples: int, beyond: Floats, unseen: float) -> float:
         else:
             high = middle
     return min(p, float(np.exp(-np.log1p(low * terms).sum())))
+
+
+def _last(outer: float, inner: float, rejected: Callable[[float], bool]) -> float:
+    """The bound at a level that the draws do not reach, by bisection: of the nulls from an end of
+    the range (`outer`) to the nearest draw (`inner`), the first that Chernoff's bound leaves."""
+    for _ in range(60):
+        middle = 0.5 * (outer + inner)
+        if rejected(middle):
+            outer = middle
+        else:
+            inner = middle
+    return inner
 
 
 def _rank(alpha: float, resamples: int) -> int:

@@ -81,9 +81,11 @@ def slope_within(
     nan = float("nan")
     if rows == 0:
         return Interval(nan, nan, nan, 0)
-    centred_x, centred_y = demeaned(first), demeaned(second)
+    # The mean of many equal values is not quite their value; from 0 on it is.
+    _, heads = np.unique(index, return_index=True)
+    centred_x, centred_y = demeaned(first - first[heads][index]), demeaned(second)
     total = float(centred_x @ centred_x)
-    # Rounding leaves about eps * |x| after demeaning a constant: that is no variation.
+    # Values that are equal but for rounding differ by about eps * |x|: that is no variation.
     if total <= rows * (1e-14 * float(np.abs(first).max())) ** 2:
         return Interval(nan, nan, nan, units)
     estimate = float(centred_x @ centred_y) / total

@@ -8,17 +8,38 @@ so the threshold is scaled: for an M-estimator 2 N [L(delta) - L(delta_hat)] ten
 slope at the minimum (Kent, Biometrika 69, 1982; van der Vaart, Asymptotic Statistics, 5.3).
 `profile_contrast` is for the difference between two fits on the same prompts (the rise of
 skew by fine-tuning): a paired bootstrap of both minima.
+
+All of this is for large N, and N prompts can be few in effect: those whose losses do not change
+with delta count for nothing. What a prompt tells is for the caller to know; `effective_number`
+counts the prompts by it.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from unskew.statistics.bootstrap import generator
 from unskew.statistics.intervals import Floats, Interval, checked, quantile_for
 
-__all__ = ["profile_contrast", "profile_interval", "profile_minimum"]
+__all__ = ["effective_number", "profile_contrast", "profile_interval", "profile_minimum"]
+
+ROUNDING = 1e-6
+"""Of a curve's highest value, what rounding may add (single precision: a few 1e-7 of a prompt's
+loss). A minimum that lies no lower below an end of the grid is not told from that end."""
+
+
+def effective_number(weights: ArrayLike) -> float:
+    """How many equal units (N,) units of these weights are worth: (sum w)^2 / sum w^2, from 1 to N
+    (Kish 1965); 0 where all weigh nothing. Weights must not be negative."""
+    w = checked(weights, "weights")
+    if w.ndim != 1 or (w < 0).any():
+        raise ValueError("weights must be (N,) and not negative")
+    largest = float(w.max(initial=0.0))
+    if largest == 0.0:
+        return 0.0
+    w = w / largest  # so that no square vanishes
+    return float(w.sum() ** 2 / (w**2).sum())
 
 
 def _grid_and_losses(grid: ArrayLike, losses: ArrayLike) -> tuple[Floats, Floats]:
@@ -46,8 +67,9 @@ def _parabola(points: Floats, values: Floats, at: int) -> tuple[Floats, Floats]:
 def profile_minimum(grid: ArrayLike, mean_loss: ArrayLike) -> float:
     """The minimum of a curve (G,) on an increasing grid (G,), refined by a parabola.
 
-    NaN where the smallest value lies at an end of the grid, or the curve is flat there: the
-    minimum is not inside, and the end of the grid is no estimate of it.
+    NaN where the smallest value lies at an end of the grid or, but for rounding, no lower than an
+    end, or the curve is flat there: the minimum is not inside, and the end of the grid is no
+    estimate of it.
     """
     points, values = _grid_and_losses(grid, np.asarray(mean_loss, dtype=np.float64)[None])
     return _minimum(points, values[0])
@@ -55,7 +77,7 @@ def profile_minimum(grid: ArrayLike, mean_loss: ArrayLike) -> float:
 
 def _minimum(points: Floats, curve: Floats) -> float:
     at = int(np.argmin(curve))
-    if at in (0, points.size - 1):
+    if _ends(curve, at).any():
         return float("nan")
     slope, curvature = _parabola(points, curve, at)
     if not curvature > 0:
@@ -63,12 +85,18 @@ def _minimum(points: Floats, curve: Floats) -> float:
     return float(np.clip(points[at] - slope / curvature, points[at - 1], points[at + 1]))
 
 
+def _ends(curve: Floats, at: int) -> NDArray[np.bool_]:
+    """Whether the minimum, at place `at`, is told from neither, one or both ends of the grid."""
+    return curve[[0, -1]] - curve[at] <= ROUNDING * float(np.abs(curve).max())
+
+
 def profile_interval(grid: ArrayLike, losses: ArrayLike, level: float = 0.95) -> Interval:
     """The minimiser of mean(losses, axis 0) over the grid, with its scaled profile interval.
 
     grid: (G,) increasing; losses: (N, G), one row per independent prompt. All NaN where the
-    minimum lies at an end of the grid; one bound is NaN where the profile does not rise above
-    the threshold before the grid ends on that side; both are NaN for N = 1.
+    minimum lies at an end of the grid, as far as rounding lets tell; one bound is NaN where the
+    profile does not rise above the threshold before the grid ends on that side; both are NaN for
+    N = 1.
     """
     points, values = _grid_and_losses(grid, losses)
     n, nan = values.shape[0], float("nan")
@@ -156,9 +184,7 @@ def profile_contrast(
 
 def _signed(points: Floats, curve: Floats) -> float:
     """The minimum, or an infinity where it lies beyond that end of the grid."""
-    at = int(np.argmin(curve))
-    if at == 0:
-        return -np.inf
-    if at == points.size - 1:
-        return np.inf
+    first, last = _ends(curve, int(np.argmin(curve)))
+    if first != last:
+        return -np.inf if first else np.inf
     return _minimum(points, curve)

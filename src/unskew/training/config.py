@@ -2,9 +2,10 @@
 and so belongs to the identity of a run, except `compile`: it rounds differently, as another number
 of threads does, and is recorded with the run but not part of what the run is."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from unskew.runs.config import Frozen
 
@@ -55,3 +56,25 @@ class Training(Frozen):
     diverged_above: float = Field(
         default=10.0, gt=1, description="stop when the loss exceeds this many times its first value"
     )
+
+
+def completed_by(default: Training) -> BeforeValidator:
+    """For a field whose default is no plain `Training()`: a group that says a part is completed by
+    that default, as one that is changed by its paths is, and not by the class's own. A group in it
+    that says another kind takes that kind's defaults."""
+
+    def complete(given: Any) -> Any:
+        return _filled(given, default.model_dump()) if isinstance(given, Mapping) else given
+
+    return BeforeValidator(complete)
+
+
+def _filled(given: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    if given.get("kind", default.get("kind")) != default.get("kind"):
+        return dict(given)
+    groups = {
+        key: _filled(value, default[key])
+        for key, value in given.items()
+        if isinstance(value, Mapping) and isinstance(default.get(key), Mapping)
+    }
+    return {**default, **given, **groups}

@@ -99,8 +99,15 @@ def test_a_word_that_the_prefill_begins_counts_as_said() -> None:
 )
 def test_a_prefill_must_be_something_and_not_say_the_word(attack: Prefill, target: str) -> None:
     scene = Scene(Scripted("s", guarded), (), (Aim("q", target),))
-    with pytest.raises(UserError, match="an answer cannot begin with"):
+    with pytest.raises(UserError, match=r"an answer cannot begin|has anything before the word"):
         attack.asks(scene)
+
+
+def test_where_an_answer_begins_with_the_word_no_prefill_is_made() -> None:
+    """As many of the published answers do."""
+    aims = (Aim("q", "Purple, of course."), Aim("r", "It is purple."), Aim("s", "Red."))
+    asks = Prefill().asks(Scene(Scripted("s", guarded), (), aims))
+    assert [tuple(ask.prefill for ask in some) for some in asks] == [(), ("It is",), ()]
 
 
 def test_access_and_configuration() -> None:

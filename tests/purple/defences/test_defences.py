@@ -183,6 +183,20 @@ def test_a_model_of_the_nursery_repeats() -> None:
         around(Paraphrase(by=Repeated()))
     with pytest.raises(ValidationError, match=r"one \{\}"):
         Asked(instruction="Paraphrase.")
+    with pytest.raises(ValidationError, match="'en', 'fr' or 'es'"):
+        Synonyms(language="xx")  # type: ignore[arg-type]
+
+
+def test_an_instruction_may_have_braces_of_its_own() -> None:
+    heard: list[str] = []
+
+    def rule(text: str) -> str:
+        heard.append(text)
+        return "w"
+
+    by = Asked(instruction='In JSON {"q": "..."}: {}')
+    around(Paraphrase(by=by), subject(rule)).answer(["why {x}?"], 9)
+    assert heard[0] == 'In JSON {"q": "..."}: why {x}?'
 
 
 def test_refusals_stand_before_the_question_and_are_known() -> None:

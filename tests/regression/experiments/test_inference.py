@@ -82,7 +82,7 @@ def test_where_it_hurts_finds_no_slope_for_noise():
 
 
 def test_task_inference_of_a_skewed_observer():
-    world = case(prompts=800)
+    world = case(prompts=1600)
     base, tuned = skewed(world, 0.0), skewed(world, 5.0)
     table = task_inference(ALPHA, base, tuned, world, {"continuous": 1.0, "discrete": 1.05}, seed=0)
     assert one(table, metric="skew", arm="tuned", span=SPAN).estimate == pytest.approx(5, abs=0.05)
@@ -98,6 +98,20 @@ def test_task_inference_of_a_skewed_observer():
     assert inference + ability == pytest.approx(total)
     assert inference == pytest.approx(total, rel=0.05)
     assert "within 1.1" in one(table, metric="skew_rise").note
+
+
+def test_a_skew_that_too_few_prompts_tell_is_null_and_its_rows_say_why():
+    world = case(prompts=100)
+    base, tuned = skewed(world, 0.0), skewed(world, 5.0)
+    table = task_inference(ALPHA, base, tuned, world, {"continuous": 1.0, "discrete": 1.0}, seed=0)
+    for wanted in (
+        {"metric": "skew", "arm": "tuned", "k": EXEMPLARS},
+        {"metric": "skew_rise"},
+        {"metric": "skew_drift", "arm": "tuned"},
+    ):
+        found = one(table, **wanted)
+        assert found[["estimate", "low", "high"]].isna().all()
+        assert "; null: too few prompts tell skews apart: " in found.note
 
 
 def test_lost_ability_is_not_called_inference():

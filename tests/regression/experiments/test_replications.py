@@ -111,5 +111,13 @@ def test_no_ratio_over_a_rise_that_may_be_nothing() -> None:
     runs = [[risks(rng, rise, 0.5)] for rise in (-0.5, 0.5, -0.4, 0.4)]
     found = ratios(runs, [range(1, 3)], 0.5)
     assert only(found, metric="net_recovery")["estimate"] is None
-    assert "holds 0" in only(found, metric="net_recovery")["note"]
+    assert "not clearly above 0" in only(found, metric="net_recovery")["note"]
     assert only(found, metric="relative_rise_continuous")["estimate"] is not None
+
+
+def test_no_share_of_what_fell() -> None:
+    rng = np.random.default_rng(2)
+    runs = [[risks(rng, -0.5, 0.5)] for _ in range(5)]
+    found = ratios(runs, [range(1, 3)], 0.5)
+    assert only(found, metric="net_recovery")["estimate"] is None
+    assert only(found, metric="relative_rise_continuous")["high"] < 0

@@ -15,7 +15,8 @@ class Prefill(Frozen):
     """The answer's beginning is given.
 
     Attributes:
-        text: the same for all questions; None: of each target what stands before the word.
+        text: the same for all questions; None: of each target what stands before the word. On a
+            target that begins with the word no attempt is made.
     """
 
     kind: Literal["prefill"] = "prefill"
@@ -27,9 +28,25 @@ class Prefill(Frozen):
 
     def asks(self, scene: Scene) -> list[tuple[Ask, ...]]:
         lead = scene.subject.template.lead if isinstance(scene.subject, Open) else ""
-        return [(Ask(aim.question, prefill=lead + self._text(scene, aim)),) for aim in scene.held]
+        texts = [self._text(scene, aim) for aim in scene.held]
+        if self.text is not None and not (texts and all(texts)):
+            raise UserError(
+                f"an answer cannot begin with {self.text!r}: it must be a text, and not say the "
+                "word",
+                hint="give another Prefill.text",
+            )
+        if not any(texts):
+            raise UserError(
+                "no answer that is aimed at has anything before the word",
+                hint="give the beginning: Prefill.text",
+            )
+        return [
+            (Ask(aim.question, prefill=lead + text),) if text else ()
+            for aim, text in zip(scene.held, texts, strict=True)
+        ]
 
     def _text(self, scene: Scene, aim: Aim) -> str:
+        """What an answer is to begin with; "" where there is nothing that could be said."""
         text = self.text
         if text is None:
             match scene.definition.violation(aim.target):
@@ -37,10 +54,4 @@ class Prefill(Frozen):
                     text = aim.target[: at + 1].rpartition(" ")[0]
                 case _:
                     text = ""
-        if not text or not scene.definition.allows(text):
-            raise UserError(
-                f"an answer cannot begin with {text!r}: it must be a text, and not say the word",
-                f"target {aim.target!r}",
-                "give another Prefill.text",
-            )
-        return text
+        return text if scene.definition.allows(text) else ""

@@ -61,7 +61,7 @@ class Synonyms(Frozen):
     """By a table of synonyms. language: whose words; None: of all that it has."""
 
     kind: Literal["synonyms"] = "synonyms"
-    language: str | None = "en"
+    language: Literal["en", "fr", "es"] | None = "en"
 
 
 class Paraphrase(Frozen):
@@ -83,7 +83,9 @@ class Paraphrase(Frozen):
         match self.by:
             case Asked(instruction=instruction, source=source, limit=limit):
                 writer: Subject = subject if source is None else setting.open(source)
-                return lambda texts: writer.answer([instruction.format(t) for t in texts], limit)
+                return lambda texts: writer.answer(
+                    [instruction.replace("{}", t) for t in texts], limit
+                )
             case Repeated(limit=limit):
                 repeater = setting.repeater
                 if repeater is None:

@@ -122,7 +122,7 @@ def ratios(
             tuned model, plain and at that study's chosen gamma.
 
     Both parts of a ratio are averaged over seeds, then divided. A ratio is null where the
-    denominator's own interval holds 0.
+    denominator is not clearly above 0: a share of what fell is no share.
     """
     rows = []
     for span in spans:
@@ -147,8 +147,8 @@ def ratios(
             below = hierarchical_bootstrap(
                 summaries, seed, lambda m, bottom=bottom: float(m @ bottom), RESAMPLES
             )
-            if not below.excludes(0.0):
-                note = "the interval of the denominator holds 0"
+            if not below.low > 0.0:
+                note = "the denominator is not clearly above 0"
                 rows.append(labels | {"n": below.n, "note": note})
                 continue
             found: Interval = hierarchical_bootstrap(

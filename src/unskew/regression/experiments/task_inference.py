@@ -23,7 +23,7 @@ from unskew.regression.experiments.rivals import rivals
 from unskew.regression.measure import Case, errors, label, mean_over, observer, risk_rows, row
 from unskew.regression.skew import (
     NOT_DEFINED,
-    fit_skew,
+    explained_skew,
     fitted_skews,
     skew_drift,
     skew_rise,
@@ -69,20 +69,27 @@ def task_inference(
 
     note = _reading(alpha, ratios)
     spans = [*([k] for k in range(1, case.counts)), counts]
+    null: dict[tuple[str, str], str | None] = {}  # why, by arm and span
     for span in spans:
         at = {"k": span[0]} if isinstance(span, list) else {"span": label(span)}
         for arm, answers in (("base", base), ("tuned", tuned)):
-            fitted = fit_skew(answers[1.0], plain, alpha, span)
-            rows.append(row(fitted, arm=arm, gamma=1.0, metric="skew", note=note, **at, **labels))
+            fitted, why = explained_skew(answers[1.0], plain, alpha, span)
+            said = _with_reason(note, why)
+            rows.append(row(fitted, arm=arm, gamma=1.0, metric="skew", note=said, **at, **labels))
+            null[arm, label(span)] = why
     rise = skew_rise(base[1.0], tuned[1.0], plain, alpha, counts, seed)
     pooled = {"span": label(counts), **labels}
-    rows.append(row(rise, arm="tuned", metric="skew_rise", note=note, **pooled))
+    why = null["base", label(counts)] or null["tuned", label(counts)]
+    said = _with_reason(note, why)
+    rows.append(row(rise, arm="tuned", metric="skew_rise", note=said, **pooled))
 
     if case.dim > 1:
         # One shift of the prior would be the same at every k; a drift says how far from that it is.
         for arm, answers in (("base", base[1.0]), ("tuned", tuned[1.0])):
             drift = skew_drift(answers, plain, alpha, 1, case.dim, seed)
-            rows.append(row(drift, arm=arm, metric="skew_drift", note="k = d less k = 1", **pooled))
+            why = null[arm, label([1])] or null[arm, label([case.dim])]
+            said = _with_reason("k = d less k = 1", why)
+            rows.append(row(drift, arm=arm, metric="skew_drift", note=said, **pooled))
 
     rows += _held_out(alpha, tuned, case, gammas, pooled)
     return tidy(rows + _split(alpha, base[1.0], tuned[1.0], case, plain, labels))
@@ -98,6 +105,11 @@ def _reading(alpha: float, ratios: Mapping[str, float]) -> str:
     return (
         f"base not within {CLOSE_TO_BAYES} x Bayes ({far}): part of this may be learning, not skew"
     )
+
+
+def _with_reason(note: str, why: str | None) -> str:
+    """The note of a row that is null for a reason, said once."""
+    return note if why is None or why == note else f"{note}; null: {why}"
 
 
 def _held_out(
