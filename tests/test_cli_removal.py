@@ -51,7 +51,7 @@ def test_a_model_is_examined_and_the_verdict_shown(
     given = (
         "original", "refuse", "--oracle", "oracle", "--forget", "forget.jsonl", "--disjoint",
         "disjoint.jsonl", "--benign", "benign.jsonl", "--conjugations", "word-reversal",
-        "--threads", "1", "--runs", "mine", "--set", *QUICK, "relearning.steps=12",
+        "--threads", "1", "--runs", "mine", "--set", *QUICK, "relearning.steps=40",
     )  # fmt: skip
     assert call(*given) == 0
     out = capsys.readouterr().out

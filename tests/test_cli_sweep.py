@@ -97,12 +97,16 @@ def test_cells_of_one_shape_are_trained_as_one(capsys: Captured) -> None:
     assert list(cells["message"].dropna()) == list(other["message"].dropna())
 
 
-@pytest.mark.parametrize(
-    "axis", ["generator=philox-numpy,philox-cuda", "model.capacity=null,3"], ids=["batch", "build"]
-)
-def test_one_cell_that_cannot_be_does_not_end_the_others(axis: str, capsys: Captured) -> None:
-    learned = [] if axis.startswith("gen") else ["model.positions=learned-random-offset"]
-    given = ["sweep", "tiny.yaml", "seed=0..1", axis, *learned, "training.optimiser.lr=1e-3"]
+def test_a_cell_whose_model_cannot_be_is_told_before_any_runs(capsys: Captured) -> None:
+    learned = "model.positions=learned-random-offset"
+    assert main(["sweep", "tiny.yaml", "seed=0..1", "model.capacity=20,3", learned]) == 2
+    assert "cell 2 of 4 (seed=0 model.capacity=3" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_one_cell_that_cannot_be_does_not_end_the_others(capsys: Captured) -> None:
+    axis = "generator=philox-numpy,philox-cuda"
+    given = ["sweep", "tiny.yaml", "seed=0..1", axis, "training.optimiser.lr=1e-3"]
     assert main(given) == 1
     assert list(table("cells")["state"]) == ["done", "failed"] * 2
     assert "Traceback" not in capsys.readouterr().err

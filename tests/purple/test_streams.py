@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -191,11 +193,23 @@ def test_a_reply_of_a_server(capsys: pytest.CaptureFixture[str]) -> None:
             }
         )
 
+    closed: list[bool] = []
+
+    @contextmanager
+    def create(model: str, messages: list[Any], stream: bool) -> Iterator[Any]:
+        assert stream
+        yield iter(reply)
+        closed.append(True)  # the reply of a server is one that `with` closes
+
+    completions = SimpleNamespace(create=create)
+    known = {"Guard": Guard, "model": "m", "messages": []}
+    known["client"] = SimpleNamespace(chat=SimpleNamespace(completions=completions))
     reply = [part(None), part("A pur"), part(""), part("ple hat"), part(" and more"), part()]
-    exec(SERVER, {"Guard": Guard, "reply": iter(reply)})
+    exec(SERVER, known)
     assert capsys.readouterr().out == "A [withheld]"
+    assert closed == [True]
     reply = [part("A pur"), part("e hat"), part()]
-    exec(SERVER, {"Guard": Guard, "reply": iter(reply)})
+    exec(SERVER, known)
     assert capsys.readouterr().out == "A pure hat"
 
 

@@ -154,9 +154,7 @@ def test_each_verdict(
     ("values", "expected"),
     [({"low": -0.1}, OPEN), ({"estimate": -0.15, "low": -0.2, "high": -0.1}, FAILED), (NULL, OPEN)],
 )
-def test_of_what_was_not_lost_nothing_comes_back(
-    values: dict[str, Any], expected: Verdict
-) -> None:
+def test_of_what_was_not_lost_nothing_comes_back(values: dict[str, Any], expected: Verdict) -> None:
     """Where the error fell, a contrast against a share of the rise turns around: a conjugation that
     changes nothing would bring back more than 40%."""
     df = changed("conjugate", **RISE, **values)

@@ -58,7 +58,8 @@ def _claims(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield _row("adaptive-takes", f"at least {100 * TAKEN:.0f} points from an input defence")
     for name in dict.fromkeys(taught["subject"]):
         yield from _of_dpo(taught[taught["subject"] == name])
-    yield _guard(cells[cells["defence"].str.partition(" #")[0] == "guard"])
+    names = cells["defence"]
+    yield _guard(cells[(names == "guard") | names.str.startswith("guard #")])
 
 
 def _of_dpo(cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
