@@ -19,11 +19,12 @@ def test_what_breaks_the_taught_models_in_the_grid_of_the_claims_is_its_table(su
         assert (translated[["none", "perplexity"]] < 0.5).all(axis=None)
     else:
         assert (translated["none"] >= 0.5).sum() == 1
-        french, latin = (translated["none"][f"translated {into}"] for into in ("fr", "pig-latin"))
-        said = (
-            f"hold in French ({french:.0%}), in pig latin every other time ({latin:.0%}), and not"
+        french, spanish, latin = (
+            translated["none"][f"translated {into}"] for into in ("fr", "es", "pig-latin")
         )
-        assert said in PURPLE
+        said = f"hold in French ({french:.0%}), less than every other time in Spanish "
+        assert f"{said}({spanish:.0%}) and pig latin ({latin:.0%}), and not" in PURPLE
+        assert (translated["none"] < 0.25).sum() == 2
     stops = translated.drop(columns=["none", "guard"]).mean()
     assert stops.idxmax() == "repetition"
     suffixes = ["suffix", "transfer nursery:base", "low-perplexity", "adaptive", "repeated"]
@@ -47,9 +48,9 @@ def test_what_takes_most_from_input_defences_without_a_search_is_the_tables():
         assert (hit["taken_low"] > TAKEN).all()
         lost[subject] = hit.sort_values("taken")[["taken", "taken_low", "taken_high"]]
     ends = lost["dpo"].iloc[[0, -1]]
-    assert list(ends.index) == ["repetition", "refusals"]
+    assert list(ends.index) == ["repetition", "synonyms"]
     (a, b, c), (d, e, f) = ([f"{100 * x:.0f}" for x in row] for row in ends.to_numpy())
-    assert f"takes {a} points (repetition, {b} to {c}) to {d} (refusals, {e} to {f}) from" in PURPLE
+    assert f"takes {a} points (repetition, {b} to {c}) to {d} (synonyms, {e} to {f}) from" in PURPLE
     spans = [[f"{100 * x:.0f}" for x in lost[s]["taken"].iloc[[0, -1]]] for s in lost]
     ends = sorted(float(x) for some in lost.values() for x in some["taken"])
     assert f"takes {100 * ends[0]:.0f} to {100 * ends[-1]:.0f} points" in prose("README.md")
@@ -112,11 +113,13 @@ def test_what_a_suffix_for_one_question_breaks_is_its_table():
         d: [f"{100 * cells.loc[d, name]:.0f}".replace("-", "−") for name in
             ("taken", "taken_low", "taken_high")] for d in cells.index
     }  # fmt: skip
-    assert "of synonyms ({} points, {} to {})".format(*taken["synonyms"]) in said
-    assert "and refusals ({}, {} to {}) that stays open".format(*taken["refusals"]) in said
-    decided = ["perplexity", "repetition"]
-    assert (cells.loc[decided, "taken_high"] < 0.2).all()
-    assert (cells.drop(decided).loc[["synonyms", "refusals"], "taken_high"] > 0.2).all()
+    assert taken["perplexity"] == taken["repetition"]
+    told = "of the filter and of repetition ({} points, {} to {}) as of synonyms ({}, {} to {})"
+    assert told.format(*taken["repetition"], *taken["synonyms"]) in said
+    assert "and refusals ({}, {} to {}).".format(*taken["refusals"]) in said
+    defended = ["perplexity", "repetition", "synonyms", "refusals"]
+    assert (cells.loc[defended, "taken_high"] > 0.2).all()
+    assert (cells.loc[defended, "taken_low"] < 0.2).all()
     assert cells["taken"].astype(float)["none"] < 0.2  # nor does the model without any
     assert f"breaks {broken['none']}% of them" in prose("README.md")
 
@@ -169,3 +172,10 @@ def test_who_arrives_at_bayes_is_what_was_measured():
     assert peers["contender"].tolist() == ["Raventós et al.", "Garg et al."]
     assert "are at {:.2f} and {:.2f} times".format(*peers["worst"]) in said
     assert "after {:.1f} and {:.1f} times our seconds".format(*peers["ratio"]) in said
+    again = pd.read_parquet(ROOT / "results" / "benchmarks" / "ablation-seed-1.parquet")
+    ours, adam = again.iloc[0], again[again["part"] == "optimiser"]["worst"]
+    assert (ours["seed"], ours["part"], ours["reached"]) == (1, "the recipe", False)
+    assert f"with seed 1 it is at {ours['worst']:.2f} when its schedule ends" in said
+    assert f"with seed 1 at {adam.min():.2f} to {adam.max():.2f};" in said
+    half = again.set_index("choice").loc["0.005"]
+    assert half["reached"]

@@ -73,6 +73,50 @@ def test_the_other_shares_numbers_are_its_tables():
     assert said in prose("README.md")
 
 
+def test_what_is_said_of_training_seeds_is_their_table():
+    seeds = REFERENCE.parent / "demo-seeds"
+
+    def at(table: str, digits: int, scale: float = 1.0, **wanted: object) -> str:
+        estimate, bounds = shown(number(table, seeds, **wanted), scale, digits)
+        estimate = re.sub("^−(?=0(\\.0+)?$)", "", estimate)  # what rounds to nothing has no sign
+        return f"{estimate} ({bounds})"
+
+    back = {
+        span: at("conjugate", 0, 100, metric="net_recovery", arm="tuned", span=span)
+        for span in ("1..3", "0..12")
+    }
+    rise = at("conjugate", 0, 100, metric="relative_rise_continuous", span="1..3")
+    skews = [at("task-inference", 1, metric="skew", arm=a, span="1..3") for a in ("base", "tuned")]
+    rise, *shares = (text.replace(" (", "% (", 1) for text in (rise, *back.values()))
+    readme, results = prose("README.md"), prose("docs/RESULTS.md")
+    assert f"the error rose by {rise}, {shares[0].replace('% (', '% came back (')}" in readme
+    assert f"from {skews[0]} to {skews[1].replace(' (', ' nats (')}" in readme
+    assert f"rises by {rise}; the skew goes from {skews[0]} to" in results
+    assert shares[0].replace("% (", "% (") + " of the loss comes back" in results
+    assert f"over all exemplar counts {shares[1]}" in results
+
+    def value(table: str, **wanted: object) -> float:
+        return float(number(table, seeds, **wanted).estimate)
+
+    lost = value("conjugate", metric="rise_continuous", arm="tuned", span="1..3")
+    ideal, got = (
+        value("conjugate", metric="net_numerator", arm=arm, span="1..3")
+        for arm in ("observer", "tuned")
+    )
+    assert f"brings back {ideal:.2f} of the {lost:.2f} lost, the models {got:.2f}:" in results
+    parts = [value("task-inference", metric="inference_part", span=s) for s in ("1..3", "1..12")]
+    total = value("task-inference", metric="total_rise", span="1..12")
+    assert f"explains {parts[0]:.2f} of that rise of {lost:.2f}, and {parts[1]:.2f} (" in results
+    assert f") of {total:.2f} at 1 to 12 exemplars" in results
+    note = number("task-inference", seeds, metric="skew_rise").note
+    assert note.startswith("2 of 10 runs: base not within 1.1 x Bayes; 8 of 10 runs")
+    ahead = pd.read_parquet(seeds / "tables" / "task-inference.parquet")
+    ahead = ahead[ahead["metric"] == "skew_advantage"]
+    assert (ahead.loc[ahead["gamma"].isna(), "low"] > 0).all()
+    behind = ahead.loc[ahead["high"] < 0, ["arm", "gamma"]].to_numpy().tolist()
+    assert behind == [["rival:ridge-lambda", 4.0]]
+
+
 def test_the_tables_of_claims_are_what_the_results_say():
     pages = runpy.run_path(str(ROOT / "tools" / "claims.py"))["pages"]()
     assert set(pages) == {
