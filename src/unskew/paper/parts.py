@@ -1,7 +1,7 @@
 """What makes the tables at each scale: each part is one command, and knows its own runs.
 
 demo    minutes on two cores, with models that ship
-small   nights on two cores: training seeds, a family per seed, the grid that the claims are about
+small   hours to nights on two cores: training seeds, a family per seed, the grid of the claims
 paper   the models and sizes of the documents: a GPU
 """
 
