@@ -96,6 +96,8 @@ def test_controls_over_training_seeds_are_said_as_errors() -> None:
     assert found.word == "reproduced"
     assert found.found.startswith(f"0.00 (−0.02 to {0.01 * len(names):.2f}) of ")
     assert found.found.endswith("whose interval ends highest")
+    assert found.note.startswith("error brought back. ")
+    assert "no ratio" not in found.note
     assert " lost, " in found.found
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["held", "did not hold", "inconclusive", "not run"]
 CLOSE_TO_BAYES = 1.1
+ERROR = "net_numerator"
 NOTHING_LOST = "fine-tuning has not clearly raised the error, so there is nothing to bring back"
 
 
@@ -223,14 +224,18 @@ def _controls(table: pd.DataFrame | None) -> Claim:
     if rows.empty:
         return Claim("conjugate", text, "not run", "")
     verdicts, said = [], []
-    for name in dict.fromkeys(rows["arm"]):
+    names = list(dict.fromkeys(rows["arm"]))
+    # Over training seeds controls have no shares: the error itself is said.
+    shares = not choose(pooled(table), metric="net_recovery", arm=names).empty
+    metric, what = ("net_recovery", "net recovery") if shares else (ERROR, "error brought back")
+    for name in names:
         verdicts.append(_sign(first(choose(rows, arm=name)), -1, one_sided=True))
-        share = figure(pooled(table), metric="net_recovery", arm=name)
-        shown = "no ratio" if share is None else interval(share, as_percent=True)
+        found = figure(pooled(table), metric=metric, arm=name)
+        shown = "no ratio" if found is None else interval(found, as_percent=shares)
         said.append(f"{control(name)}: {shown}")
     note = first(rows)
     margin = f" ({note.note})" if note is not None and note.note else ""
-    evidence = "net recovery. " + "; ".join(said) + margin
+    evidence = f"{what}. " + "; ".join(said) + margin
     if not _lost(table):
         return Claim("conjugate", text, "inconclusive", f"{NOTHING_LOST}; {evidence}")
     return Claim("conjugate", text, _all(verdicts), evidence)
