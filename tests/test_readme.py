@@ -92,7 +92,7 @@ def test_what_is_said_of_training_seeds_is_their_table():
     assert f"the error rose by {rise}, {shares[0].replace('% (', '% came back (')}" in readme
     assert f"from {skews[0]} to {skews[1].replace(' (', ' nats (')}" in readme
     assert f"rises by {rise}; the skew goes from {skews[0]} to" in results
-    assert shares[0].replace("% (", "% (") + " of the loss comes back" in results
+    assert f"{shares[0]} of the loss comes back" in results
     assert f"over all exemplar counts {shares[1]}" in results
 
     def value(table: str, **wanted: object) -> float:

@@ -217,6 +217,31 @@ def test_questions_about_one_thing_are_one_cluster() -> None:
     assert all(one.cluster == one.text for one in sums)
 
 
+def test_held_out_words_are_in_nothing_that_is_trained_or_chosen_on() -> None:
+    found = read(OfNursery(training=40, held=60, calibration=60, held_of=("validation", "test")))
+    told = {lesson.pair.thing for lesson in found.lessons}
+    told |= {question.cluster for question in (*found.training, *found.calibration)}
+    held = {question.cluster for question in found.held}
+    alone = {q.cluster for q in read(OfNursery(training=40, held=60, calibration=60)).held}
+    assert len(held) > len(alone)
+    assert not held & told
+
+
+def test_who_transfers_from_the_very_model_has_its_gradients(model: str, tmp_path: Path) -> None:
+    other = written(tmp_path / "other", knowing())
+    transfers = [
+        {"kind": "transfer", "source": name, "prompts": 2, "gcg": SEARCH}
+        for name in ("mine", "other")
+    ]
+    subject = {"kind": "model", "name": "plain", "model": "mine"}
+    more = {"subjects": [subject], "attacks": transfers, "defences": []}
+    where = {"mine": model, "other": str(other)}
+    cells = filled(config(model, **more, where=where), tmp_path).read_table("cells")
+    access = cells.groupby("attack")["access"].unique().map(list).to_dict()
+    assert access["transfer mine"] == ["gradients"]
+    assert access["transfer other"] == ["black box"]
+
+
 def test_as_many_about_one_thing_as_are_asked_for() -> None:
     found = read(OfNursery(training=8, held=60, benign=40, calibration=1, per_thing=2))
     for questions in (found.training, found.held, found.benign):

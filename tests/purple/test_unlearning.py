@@ -150,6 +150,9 @@ def test_rmu_trains_as_its_authors_do_and_the_others_as_in_tofu() -> None:
         some = Unlearning.model_validate({"method": method, "training": {"steps": 7}})
         assert some.training == whole.training.model_copy(update={"steps": 7})
         assert Unlearning.model_validate_json(whole.model_dump_json()) == whole
+        some = Unlearning.model_validate({"method": method, "training": {"optimiser": {"lr": 0.5}}})
+        kept = whole.training.optimiser.model_copy(update={"lr": 0.5})
+        assert some.training == whole.training.model_copy(update={"optimiser": kept})
     own = Training(steps=3)
     assert Unlearning(method=RMU(), training=own).training == own
     assert Unlearning.model_validate({"method": {"kind": "rmu"}}).training == training

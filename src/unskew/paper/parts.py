@@ -74,7 +74,7 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
         _laboratory("diversity", "demo", "diversity", "8 minutes on 2 cores"),
         Part("pair", "demo", ("unskew audit",), "3 minutes on 2 cores", _pair, _make_pair),
         _grid("demo", "5 minutes on 2 cores"),
-        _laboratory("laboratory", "small", "demo-seeds", "two and a half hours on 1 core"),
+        _laboratory("laboratory", "small", "demo-seeds", "about 2.5 hours on 1 core, estimated"),
         Part(
             "family", "small", ("unskew paper make icl-lost --scale small",),
             "about 5 hours per seed on 1 core, 3 seeds", families.families,
@@ -94,7 +94,7 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
         ),
         _grid("small", "about an hour for each of 4 subjects on 1 core"),
         _grid("small", "two hours on 1 core", "each"),
-        _grid("small", "three quarters of an hour on 1 core", "drops"),
+        _grid("small", "an hour on 1 core, estimated", "drops"),
         _laboratory("laboratory", "paper", "paper", "a GPU; not known, nobody has run it"),
         *(_pairs(name, pairs) for name, pairs in PAIRS.items()),
         _grid("paper", "a GPU; not known, nobody has run it"),

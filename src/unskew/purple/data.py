@@ -186,14 +186,15 @@ def _drawn(
     per_thing: int | None = None,
 ) -> list[tuple[Kind, Item]]:
     """So many different items, of each kind in turn as long as it has any."""
-    splits: tuple[Split, ...] = tuple(s for s in SPLITS if s == split or s in split)
+    given = cast("Collection[Split]", (split,) if isinstance(split, str) else split)
+    splits = tuple(one for one in SPLITS if one in given)
     name = "+".join(splits)
     worlds: dict[Kind, World] = {
         kind: _part(world, splits, stream == "invites" or kind == "mention") for kind in kinds
     }
     left: list[Kind] = [kind for kind in kinds if kind != "colour" or worlds[kind].colours]
     found: dict[Item, Kind] = {}
-    about: Counter[str] = Counter()
+    about: Counter[str | None] = Counter()
     draws = count()
 
     def drawn(kind: Kind) -> Item:
@@ -220,7 +221,7 @@ def _drawn(
                 left.remove(kind)
             else:
                 found[item] = kind
-                about.update(filter(None, [_thing(item)]))
+                about[_thing(item)] += 1
     if len(found) < size:
         raise UserError(
             f"{size} questions of {name} are asked for, and the world has {len(found)}",

@@ -120,12 +120,7 @@ def _search(
         if step < config.steps:
             _, gradient = objective.gradient(suffix)
     text = words.text(best.tolist())
-    said = [
-        _said(
-            model, words, p, ids, words.text([int(best[i]) for i in p.places]) if p.places else text
-        )
-        for p, ids in zip(prompts, tokens, strict=True)
-    ]
+    said = [_said(model, words, p, ids, best) for p, ids in zip(prompts, tokens, strict=True)]
     reached = [answer.startswith(p.target) for answer, p in zip(said, prompts, strict=True)]
     least = min(losses)
     return Found(
@@ -188,10 +183,12 @@ def _check_room(model: PreTrainedModel, tokens: Sequence[Tokens], length: int) -
 
 @torch.no_grad()
 def _said(
-    model: PreTrainedModel, words: Vocabulary, prompt: Prompt, tokens: Tokens, suffix: str
+    model: PreTrainedModel, words: Vocabulary, prompt: Prompt, tokens: Tokens, suffix: Tensor
 ) -> str:
-    """The greedy answer to the prompt as a text."""
-    ids = torch.tensor(words.encode([prompt.before + suffix + prompt.after]), device=model.device)
+    """The greedy answer to the prompt as a text, with what of the suffix reaches it."""
+    places = range(len(suffix)) if prompt.places is None else prompt.places
+    text = words.text([int(suffix[i]) for i in places])
+    ids = torch.tensor(words.encode([prompt.before + text + prompt.after]), device=model.device)
     tokenizer: Any = words.tokenizer
     generator: Any = model
     pad = tokenizer.pad_token_id

@@ -158,14 +158,6 @@ class _Row:
         name = f"cells/{a:02}-{d:02}.json"
         return self._kept(name, Cell) or self._put(name, self._cell(a, d))
 
-    def access(self, attack: AnyGridAttack) -> str:
-        """What an attack needs of this subject: whoever has its very weights has its gradients."""
-        if isinstance(attack, Transfer) and self.source is not None:
-            theirs, ours = located(self.config.folder(attack.source)), located(self.source)
-            if Path(theirs) == Path(ours):
-                return Access.GRADIENTS.value
-        return attack.access.value
-
     # What is asked -------------------------------------------------------------------------------
 
     @cached_property
@@ -254,13 +246,21 @@ class _Row:
             self.material.definition,
             self.config.limit,
             self.config.examples,
-            access=self.access(attack),
+            access=self._access(attack),
             adaptive=knows,
             suffix=_suffix(asks, [question.text for question in questions]),
             seconds=0.0,
             search_seconds=seconds,
         )
         return cell.model_copy(update={"seconds": self.asked.answers.spent - before})
+
+    def _access(self, attack: AnyGridAttack) -> str:
+        """What an attack needs of this subject; who transfers from the very model: its gradients."""
+        if isinstance(attack, Transfer) and self.source is not None:
+            theirs, ours = located(self.config.folder(attack.source)), located(self.source)
+            if Path(theirs) == Path(ours):
+                return Access.GRADIENTS.value
+        return attack.access.value
 
     def _noted(self, key: str) -> dict[str, Any]:
         """How long a search took so far, and whether it is done."""
@@ -386,8 +386,7 @@ def _tables(one: _Row) -> dict[str, pd.DataFrame]:
                     "defence": defence_names[d],
                 }  # fmt: skip
                 more = {"enforcement": subject.enforcement, "input": defence.input}
-                figures = cells.row(cell, plain, held, how) | {"access": one.access(attacks[a])}
-                found["cells"].append(names | more | about | figures)
+                found["cells"].append(names | more | about | cells.row(cell, plain, held, how))
                 found["examples"] += [names | each.model_dump() for each in cell.examples]
                 if cell.suffix is not None:
                     found["suffixes"].append(names | {"suffix": cell.suffix})

@@ -28,6 +28,7 @@ from unskew.probes.models import Model, Rows, copied, rows
 from unskew.probes.relearning import draw, hidden_matrices
 from unskew.runs.config import Frozen
 from unskew.training import Adam, Training, train
+from unskew.training.config import completed
 
 if TYPE_CHECKING:
     from unskew.runs.folder import RunFolder
@@ -120,9 +121,9 @@ class Unlearning(Frozen):
         kind = method.get("kind") if isinstance(method, dict) else getattr(method, "kind", None)
         published = WMDP if kind == "rmu" else TOFU
         told = given.get("training", {})
-        if not isinstance(told, dict):
-            return given
-        return {**given, "training": {**published.model_dump(mode="json"), **told}}
+        return (
+            {**given, "training": completed(told, published)} if isinstance(told, dict) else given
+        )
 
 
 class Said(NamedTuple):

@@ -64,9 +64,14 @@ def completed_by(default: Training) -> BeforeValidator:
     that says another kind takes that kind's defaults."""
 
     def complete(given: Any) -> Any:
-        return _filled(given, default.model_dump()) if isinstance(given, Mapping) else given
+        return completed(given, default) if isinstance(given, Mapping) else given
 
     return BeforeValidator(complete)
+
+
+def completed(given: Mapping[str, Any], default: Training) -> dict[str, Any]:
+    """What a group leaves out, from a default of the same kind."""
+    return _filled(given, default.model_dump(mode="json"))
 
 
 def _filled(given: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
