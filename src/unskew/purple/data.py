@@ -187,7 +187,7 @@ def _drawn(
 ) -> list[tuple[Kind, Item]]:
     """So many different items, of each kind in turn as long as it has any."""
     given = cast("Collection[Split]", (split,) if isinstance(split, str) else split)
-    splits = tuple(one for one in SPLITS if one in given)
+    splits: tuple[Split, ...] = tuple(one for one in SPLITS if one in given)
     name = "+".join(splits)
     worlds: dict[Kind, World] = {
         kind: _part(world, splits, stream == "invites" or kind == "mention") for kind in kinds

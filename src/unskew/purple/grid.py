@@ -255,7 +255,7 @@ class _Row:
         return cell.model_copy(update={"seconds": self.asked.answers.spent - before})
 
     def _access(self, attack: AnyGridAttack) -> str:
-        """What an attack needs of this subject; who transfers from the very model: its gradients."""
+        """What an attack needs of this subject: gradients, too, where it transfers from itself."""
         if isinstance(attack, Transfer) and self.source is not None:
             theirs, ours = located(self.config.folder(attack.source)), located(self.source)
             if Path(theirs) == Path(ours):

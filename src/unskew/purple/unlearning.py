@@ -121,9 +121,9 @@ class Unlearning(Frozen):
         kind = method.get("kind") if isinstance(method, dict) else getattr(method, "kind", None)
         published = WMDP if kind == "rmu" else TOFU
         told = given.get("training", {})
-        return (
-            {**given, "training": completed(told, published)} if isinstance(told, dict) else given
-        )
+        if not isinstance(told, dict):
+            return given
+        return {**given, "training": completed(told, published)}
 
 
 class Said(NamedTuple):
