@@ -1,5 +1,7 @@
 """The figures of docs/PURPLE.md, docs/AUDIT.md and benchmarks/README.md are those of the tables."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -94,6 +96,23 @@ def test_what_defeats_the_model_taught_by_sft_is_its_table():
     assert f"smoothing {100 * costs['smoothing']:.1f}. The filters cost" in said
     few, more = sorted(costs[name] for name in ("perplexity", "windowed perplexity"))
     assert f"The filters cost {100 * few:.0f} to {100 * more:.0f}:" in said
+
+
+def test_what_a_search_through_the_drops_takes_is_its_table():
+    cells = table("purple-drops", "cells").query("attack != 'none'").set_index("defence")
+    through, plain = cells.loc["smoothing"], cells.loc["none"]
+    short, long = (through.iloc[i] for i in range(2))
+    assert short["dsr_training"] < long["dsr_training"]  # which is worst is found there
+    taken = [f"{100 * short[name]:.0f}" for name in ("taken", "taken_low", "taken_high")]
+    assert "takes {} points ({} to {}), so that the claim stays open".format(*taken) in PURPLE
+    assert short["taken_low"] < 0.2 < short["taken_high"]
+    left = [f"{100 * row['dsr']:.0f}%" for row in (short, plain.iloc[0], long, plain.iloc[1])]
+    assert (
+        "16 tokens leave {} of the questions defended, against {} without".format(*left) in PURPLE
+    )
+    assert "the search finds less: {2} and {3}. Repetition".format(*left) in PURPLE
+    config = json.loads((ROOT / "results" / "purple-drops" / "config.json").read_text())["config"]
+    assert [attack["gcg"]["length"] for attack in config["attacks"]] == [16, 32]
 
 
 def test_what_a_suffix_for_one_question_breaks_is_its_table():
