@@ -4,14 +4,15 @@
 
 World, target and clock are those of `benchmarks.time_to_bayes`: prompts of D_cont, d = 2, K = 6,
 sigma = 0.5; processor seconds of one thread until the excess risk is at most 1.1 times ridge's at
-every exemplar count. The recipe is the demo's network and optimiser with a schedule of `--steps`
-steps; each change below replaces one part and leaves all others. A seed is that of weights and
-prompts; both sides of a ratio have the same one.
+every exemplar count. The recipe is the one there; each change below replaces one part and leaves
+all others. A seed is that of weights and prompts; both sides of a ratio have the same one.
 
     optimiser        Adam in place of Muon, at three learning rates, 100 steps of warm-up
     learning rate    Muon's, halved and doubled
-    schedule         no decay; half and twice the length
+    other parameters the rate of what is no hidden matrix: the demo's, and twice ours
+    schedule         no decay; over the last 60%, as the demo's; half and twice the length
     clipping         none
+    average          none: the weights themselves are examined
     token layout     interleaved: x and y are tokens of their own, as in the paper
     block            GPT-2's: LayerNorm, biases, GELU, its own initialisation
     positions        rotary
@@ -36,6 +37,7 @@ from torch import Tensor
 from benchmarks.table import Line, keep, show
 from benchmarks.time_to_bayes import (
     DEFAULT,
+    REST,
     Examination,
     Race,
     Setting,
@@ -57,8 +59,8 @@ THE_RECIPE = "the recipe"
 class Change(NamedTuple):
     """One training: our recipe where `part` is as `choice` says.
 
-    drawn: residual outputs start as GPT-2's. pool: tasks that the first `narrow` steps see; None:
-    all steps see D_cont.
+    average: the average of the weights is examined. drawn: residual outputs start as GPT-2's.
+    pool: tasks that the first `narrow` steps see; None: all steps see D_cont.
     """
 
     part: str
@@ -68,6 +70,7 @@ class Change(NamedTuple):
     drawn: bool = False
     pool: int | None = None
     narrow: int = 300
+    average: bool = True
 
 
 class Row(NamedTuple):
@@ -90,7 +93,7 @@ class Row(NamedTuple):
 def changes(setting: Setting) -> list[Change]:
     """The recipe itself, then every change of it."""
     model = network(setting)
-    base = recipe(setting, Muon())
+    base = recipe(setting)
     lr = Muon().lr
 
     def training(part: str, choice: str, **parts: Any) -> Change:
@@ -107,13 +110,23 @@ def changes(setting: Setting) -> list[Change]:
         Change(THE_RECIPE, "", model, base),
         *adam,
         *(
-            training("learning rate", f"{rate:g}", optimiser=Muon(lr=rate))
+            training("learning rate", f"{rate:g}", optimiser=Muon(lr=rate, other=REST))
             for rate in (lr / 2, 2 * lr)
         ),
+        *(
+            training(
+                "other parameters",
+                f"{rate:g}",
+                optimiser=Muon(other=REST.model_copy(update={"lr": rate})),
+            )
+            for rate in (Muon().other.lr, 2 * REST.lr)
+        ),
         training("schedule", "no decay", decay=0.0),
+        training("schedule", "the last 60%", decay=0.6),
         training("schedule", f"{setting.steps // 2} steps", steps=setting.steps // 2),
         training("schedule", f"{2 * setting.steps} steps", steps=2 * setting.steps),
         training("clipping", "none", clip=None),
+        Change("average", "none", model, base, average=False),
         shape("token layout", "interleaved", layout="interleaved"),
         shape("block", "GPT-2's", block="gpt2"),
         shape("positions", "rotary", positions="rotary"),
@@ -136,7 +149,7 @@ def once(
     model.initialise(generator)
     if change.drawn:
         _draw_outputs(model, generator)
-    race = Race(model, examination, setting, limit, math.inf)
+    race = Race(model, examination, setting, limit, math.inf, change.average)
     row = run(change.part, race, model, _loss(change, model, seed, setting), change.training)
     return Row(
         change.part, change.choice, seed, row.reached, row.stopped_by, row.seconds, row.steps,

@@ -120,7 +120,7 @@ def test_a_target_that_nobody_reaches(benchmark, monkeypatch: pytest.MonkeyPatch
     examination = races.Examination(setting)
     never, deadline = (math.inf, ""), time.monotonic() + 60
     mine = races.run_ours(
-        races.OURS, races.network(setting), races.recipe(setting, races.Muon()), setting,
+        races.OURS, races.network(setting), races.recipe(setting), setting,
         examination, never, deadline,
     )  # fmt: skip
     assert not mine.reached
@@ -136,6 +136,34 @@ def test_a_target_that_nobody_reaches(benchmark, monkeypatch: pytest.MonkeyPatch
     printed = races.show(races.lines([mine, theirs, late]))
     assert printed.count("censored by") == 3
     assert printed.count("unknown") == 3  # no ratio without our own time
+
+
+def test_what_is_examined_is_the_average_that_is_timed(benchmark, monkeypatch):
+    races = benchmark("time_to_bayes")
+    setting = tiny_setting(races, target=0.0)._replace(steps=5, every=1)
+
+    def steps(average: bool) -> list[torch.Tensor]:
+        seen: list[torch.Tensor] = []
+
+        class Seen:
+            def worst(self, model):
+                seen.append(torch.cat([p.detach().flatten() for p in model.parameters()]).clone())
+                return 1.0, 0
+
+        races.run_ours(
+            races.OURS, races.network(setting), races.recipe(setting), setting, Seen(),
+            (math.inf, ""), math.inf, average=average,
+        )  # fmt: skip
+        return seen
+
+    plain, averaged = steps(average=False), steps(average=True)
+    assert len(plain) == len(averaged) == 5
+    expected = plain[0]
+    for t, (now, seen) in enumerate(zip(plain, averaged, strict=True), start=1):
+        share = (races.HISTORY + 1) / (t + races.HISTORY)  # 1 at the first step
+        expected = (1 - share) * expected + share * now
+        torch.testing.assert_close(seen, expected)
+    assert not torch.allclose(plain[-1], averaged[-1])
 
 
 def test_a_race_of_several_seeds(benchmark, tmp_path: Path, monkeypatch, capsys):
