@@ -113,6 +113,8 @@ def test_null_is_a_source_of_its_own_but_not_of_all(folder: Path) -> None:
         ("{cluster: [q]}", r"unskew\.cluster is a name, not \['q'\]"),
         ("{main: 1}", r"unskew\.main is a name, not 1"),
         ("{judged: end}", r"judged is 'whole' or 'beginning', not 'end'"),
+        ("{clusters: q}", r"says 'clusters', .* did you mean 'cluster'\?\nits names: main, chance"),
+        ("{7: q}", r"says '7', which is nothing it can say\n"),
         ("guessing", r"unskew holds names and values, not 'guessing'"),
     ],
 )

@@ -1,7 +1,7 @@
 """What a task says of itself under `metadata.unskew`, checked before any model is asked.
 
 A mistake here gives no error later: a field that no document has would make every document a source
-of its own, and bounds too narrow.
+of its own, and bounds too narrow. So would a misspelt name in place of `cluster`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,8 @@ from unskew.errors import UserError
 from unskew.runs.mistakes import nearest
 
 KEY = "metadata.unskew"
+NAMES = ("main", "chance", "cluster", "judged", "language")
+"""What it may say. The language is said for a reader; nothing here depends on it."""
 
 
 class Declared(NamedTuple):
@@ -26,11 +28,14 @@ class Declared(NamedTuple):
 def read(metadata: Any, where: str) -> Declared:
     """What `unskew` in a task's metadata says. Null is the same as left out.
 
-    Raises: UserError where a value is none that it can be.
+    Raises: UserError for a name that nothing is known by, or where a value is none that it can be.
     """
     said = (metadata.get("unskew") if isinstance(metadata, Mapping) else None) or {}
     if not isinstance(said, Mapping):
         raise UserError(f"{KEY} holds names and values, not {said!r}", where)
+    if unknown := [str(name) for name in said if name not in NAMES]:
+        what = f"{KEY} says {unknown[0]!r}, which is nothing it can say{nearest(unknown[0], NAMES)}"
+        raise UserError(what, where, f"its names: {', '.join(NAMES)}")
     for name in ("main", "cluster"):
         if not isinstance(said.get(name), str | None):
             raise UserError(f"{KEY}.{name} is a name, not {said[name]!r}", where)
