@@ -104,12 +104,27 @@ def test_a_cell_whose_model_cannot_be_is_told_before_any_runs(capsys: Captured) 
     assert not Path("runs").exists()
 
 
-def test_one_cell_that_cannot_be_does_not_end_the_others(capsys: Captured) -> None:
-    axis = "generator=philox-numpy,philox-cuda"
-    given = ["sweep", "tiny.yaml", "seed=0..1", axis, "training.optimiser.lr=1e-3"]
-    assert main(given) == 1
-    assert list(table("cells")["state"]) == ["done", "failed"] * 2
-    assert "Traceback" not in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["generator=philox-numpy,philox-cuda", "--dry-run"], "cell 2: generator=philox-cuda"),
+        (["device=cuda:1", "seed=0..1", "--jobs", "2", "--dry-run"], "Ray gives out the GPUs"),
+        (["device=cuda", "seed=0..1"], "there is no CUDA device here"),
+        (["--gpus", "nan"], "a share of a GPU"),
+    ],
+)
+def test_a_cell_that_cannot_be_is_found_before_anything_runs(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, given: list[str], said: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main(["sweep", "tiny.yaml", *given]) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_what_another_machine_has_is_not_asked_of_this_one(capsys: Captured) -> None:
+    given = ["sweep", "tiny.yaml", "generator=philox-cuda", "device=cuda", "--dry-run"]
+    assert main(given) == 0
 
 
 def test_a_damaged_checkpoint_fails_its_cell_alone(

@@ -72,7 +72,7 @@ def sweep(
     address = _address()
     if jobs is not None and jobs < 1:
         raise UserError("at least one cell must run", f"--jobs {jobs}")
-    if gpus <= 0 or (gpus > 1 and not gpus.is_integer()):
+    if not gpus > 0 or (gpus > 1 and not gpus.is_integer()):
         raise UserError("a share of a GPU, or whole ones", f"--gpus {gpus:g}", "as in: --gpus 0.25")
     if address is not None:
         cluster.check(address, os.environ)
@@ -82,12 +82,13 @@ def sweep(
         threads = 1
     fixed = [] if threads is None else [f"threads={threads}"]
     cells = grid(preset, axes, _schema(), fixed)
+    _check_cells(cells, beside)
 
-    from unskew.runs.folder import RunFolder
     from unskew.runs.identity import run_id
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store, shorten
     from unskew.runs.sweep import Sweep, in_process, plan, recorded, run, stacked, summary
+    from unskew.training.machine import check
 
     root = runs.resolve()
     store, config = Store(root), Sweep.of(cells)
@@ -100,7 +101,10 @@ def sweep(
         print(f"sweep:  {path.name}")
         return OK
     _ready(cells)
-    with RunFolder.open(root, config) as folder:
+    if address is None:  # what other machines have is not known here
+        for device in dict.fromkeys(_device(cell.config) for cell in planned.to_do):
+            check(device)
+    with store.open(config) as folder:
         if folder.finished:
             outcomes = recorded(path)
         else:
@@ -152,6 +156,22 @@ def _families(grid: Grid) -> bool:
     from unskew.nursery.config import Family
 
     return any(isinstance(cell.config, Family) for cell in grid.cells)
+
+
+def _check_cells(grid: Grid, beside: bool) -> None:
+    """Raises UserError where a cell contradicts itself, or cannot run beside others."""
+    from unskew.runs import cluster
+
+    for cell in grid.cells:
+        device, generator = _device(cell.config), getattr(cell.config, "generator", "")
+        if generator == "philox-cuda" and not device.startswith("cuda"):
+            raise UserError(
+                "this generator makes its prompts on a GPU, and the device is none",
+                f"cell {cell.number}: generator={generator} device={device}",
+                "give device=cuda, or generator=philox-numpy",
+            )
+        if beside:
+            cluster.resources(cell.config, 1.0)
 
 
 def _address() -> str | None:

@@ -15,7 +15,8 @@ import torch
 
 from toys import Mixed, Toy
 from unskew.errors import UserError
-from unskew.runs.folder import RunFolder
+from unskew.runs.catalogue import list_runs
+from unskew.runs.folder import CHECKPOINT, RunFolder
 from unskew.runs.identity import run_id
 from unskew.runs.tables import tidy
 
@@ -76,7 +77,6 @@ def test_a_finished_run_is_returned_and_no_longer_written(finished: Path) -> Non
         for write in (
             lambda: folder.log({"step": 2}),
             lambda: folder.write_text("more.txt", ""),
-            lambda: folder.remove_tensors("model"),
             lambda: folder.finish(),
         ):
             with pytest.raises(RuntimeError, match="finished"):
@@ -117,11 +117,19 @@ def test_missing_files_are_named(finished: Path) -> None:
         RunFolder.read(finished)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"id": "toy-000000000000"}', "{}"])
-def test_a_damaged_manifest_is_named(finished: Path, text: str) -> None:
-    (finished / "manifest.json").write_text(text)
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"id": "toy-000000000000"}', "{}", {"extra": None}, {"extra": ["headline"]},
+     {"files": {"config.json": "x"}}, {"files": []}, {"finished": 3}, {"id": "toy-000000000000"}],
+)  # fmt: skip
+def test_a_damaged_manifest_is_named(finished: Path, text: str | dict[str, object]) -> None:
+    path = finished / "manifest.json"
+    changed = text if isinstance(text, str) else json.dumps(json.loads(path.read_text()) | text)
+    path.write_text(changed)
     with pytest.raises(UserError, match=r"manifest\.json: damaged"):
         RunFolder.read(finished)
+    (entry,) = list_runs(finished.parent)  # and the others are listed all the same
+    assert (entry.id, entry.state) == (finished.name, "damaged")
 
 
 def test_a_config_of_another_run_is_named(finished: Path) -> None:
@@ -214,8 +222,6 @@ def test_tensors_that_share_memory_or_are_not_contiguous(tmp_path: Path) -> None
         for name, expected in (("a", stacked[0]), ("b", stacked[1]), ("t", stacked.T)):
             assert torch.equal(read[name], expected)
         assert folder.sha256("state") == folder.sha256("state.safetensors")
-        folder.remove_tensors("state")
-        assert not folder.has_tensors("state")
 
 
 def files_of(path: Path) -> dict[str, str]:
@@ -295,6 +301,27 @@ def test_environments_of_all_sessions_are_kept(tmp_path: Path) -> None:
     assert all("earlier" not in session for session in record["earlier"])
 
 
+@pytest.mark.parametrize("earlier", [3, "x", {}])
+def test_earlier_sessions_that_are_no_list_are_damage(tmp_path: Path, earlier: object) -> None:
+    RunFolder.open(tmp_path, Toy()).close()
+    (tmp_path / run_id(Toy()) / "environment.json").write_text(json.dumps({"earlier": earlier}))
+    with pytest.raises(UserError, match=r"environment\.json: damaged"):
+        RunFolder.open(tmp_path, Toy())
+
+
+def test_a_full_disk_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        folder.log({"step": 1})
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", lambda descriptor, line: write(descriptor, line[:5]))
+            with pytest.raises(OSError, match="No space left") as caught:
+                folder.log({"step": 2})
+        assert str(caught.value.filename).endswith("metrics.jsonl")
+        folder.log({"step": 3})
+        assert [record["step"] for record in folder.records()] == [1, 3]
+
+
 # Killed ------------------------------------------------------------------------------------------
 
 HEAD = f"""
@@ -364,6 +391,29 @@ def test_killed_while_finishing(tmp_path: Path) -> None:
     with RunFolder.open(tmp_path, Toy()) as folder:
         folder.finish()
     assert ".tmp-manifest.json" not in RunFolder.read(folder.path).manifest()["files"]
+
+
+def test_a_checkpoint_is_there_until_the_run_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = f"""
+        import torch
+        folder.write_tensors("{CHECKPOINT}", {{"w": torch.zeros(1)}})
+        os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        folder.finish()
+    """
+    killed(tmp_path, program)
+    with RunFolder.open(tmp_path, Toy()) as folder:
+        assert folder.has_tensors(CHECKPOINT)
+        with monkeypatch.context() as killing:  # between the manifest and the file's end
+            killing.setattr(Path, "unlink", lambda *_, **__: None)
+            folder.finish()
+        assert folder.has_tensors(CHECKPOINT)
+        assert f"{CHECKPOINT}.safetensors" not in folder.manifest()["files"]
+    RunFolder.read(folder.path)  # whole, left over or not
+    with RunFolder.open(tmp_path, Toy()) as again:
+        assert again.finished
+        assert not again.has_tensors(CHECKPOINT)
 
 
 def test_killed_at_any_moment(tmp_path: Path) -> None:

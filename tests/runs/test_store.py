@@ -9,7 +9,7 @@ from unskew.errors import UserError
 from unskew.runs import store as store_module
 from unskew.runs.catalogue import list_runs
 from unskew.runs.identity import run_id
-from unskew.runs.store import Store
+from unskew.runs.store import Store, named
 
 
 @pytest.fixture
@@ -57,6 +57,21 @@ def test_a_damaged_run_is_not_guessed_around(tmp_path: Path, shipped: Path) -> N
         store.find(folder.id)
     with pytest.raises(UserError, match=r"config\.json: damaged"):
         store.open(Toy())
+
+
+def test_a_run_under_the_name_of_another_is_not_that_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.open(Toy()) as mine:
+        mine.finish({"headline": "10 steps"})
+    other = run_id(Toy(steps=11))
+    mine.path.rename(tmp_path / other)
+    with pytest.raises(UserError, match=f"this is the run {mine.id}"):
+        store.open(Toy(steps=11))
+    # What is listed is what commands find it by.
+    (tmp_path / other).rename(tmp_path / "mine")
+    (entry,) = list_runs(tmp_path)
+    assert (entry.id, entry.kind, entry.headline) == ("mine", "toy", f"{mine.id}: 10 steps")
+    assert named(entry.id, tmp_path).id == mine.id
 
 
 def test_the_list_of_runs(tmp_path: Path, shipped: Path) -> None:

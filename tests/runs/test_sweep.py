@@ -268,6 +268,9 @@ def test_failed_cells_are_tried_again(preset: str, tmp_path: Path) -> None:
     assert swept.ran == [1, 2, 3, 4]
     swept.run()
     assert swept.ran == [1, 2, 3, 4, 3, 4]
+    # Of a cell that works in the end no traceback is kept.
+    swept.run(lambda cells: ((cell, Outcome("failed", message="no room")) for cell in cells))
+    assert not (swept.path / "defects" / "cell-4.txt").exists()
 
 
 def test_what_is_interrupted_continues(preset: str, tmp_path: Path) -> None:
@@ -294,6 +297,23 @@ def test_what_is_interrupted_continues(preset: str, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(
         swept.table("cells").drop(columns="seconds"), whole.table("cells").drop(columns="seconds")
     )
+
+
+def test_tables_are_there_as_cells_finish(
+    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = Swept(preset, tmp_path / "runs", "steps=1..3")
+    now, states = [time.monotonic()], []
+    monkeypatch.setattr("unskew.runs.gathering.time.monotonic", lambda: now[0])
+
+    def slow(cells: Sequence[Cell]) -> Generator[tuple[Cell, Outcome]]:
+        for cell, outcome in swept.runner(cells):
+            states.append(list(swept.table("cells")["state"]))
+            now[0] += 10.0
+            yield cell, outcome
+
+    swept.run(slow)
+    assert states == [["to do"] * 3, ["done", "to do", "to do"], ["done", "done", "to do"]]
 
 
 def test_cells_may_end_in_any_order(preset: str, tmp_path: Path) -> None:

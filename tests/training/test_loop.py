@@ -45,14 +45,20 @@ def weights(model: nn.Module) -> torch.Tensor:
 
 
 def run(
-    root: Path, config: Toy, interrupt_at: int | None = None, looking_at: int | None = None
+    root: Path,
+    config: Toy,
+    interrupt_at: int | None = None,
+    looking_at: int | None = None,
+    asked: list[int] | None = None,
 ) -> tuple[nn.Module, list[dict]]:
     """Train into a run folder; raise SIGINT during step `interrupt_at`, or while it is looked at
-    after `looking_at` steps. Returns model and log."""
+    after `looking_at` steps. Returns model and log; the steps that were done go into `asked`."""
     model: Any = toy_model()
     inner = toy_loss(model)
 
     def loss(step: int) -> torch.Tensor:
+        if asked is not None:
+            asked.append(step)
         if step == interrupt_at:
             os.kill(os.getpid(), signal.SIGINT)
         return inner(step)
@@ -82,7 +88,9 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, optimiser: Muon | Adam, at
     whole, log = run(tmp_path / "whole", config)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "parts", config, interrupt_at=at)
-    resumed, resumed_log = run(tmp_path / "parts", config)
+    asked: list[int] = []  # a restart from nothing would end with the same weights too
+    resumed, resumed_log = run(tmp_path / "parts", config, asked=asked)
+    assert asked == list(range(at + 1, 130))
     assert torch.equal(weights(whole), weights(resumed))
     assert log == resumed_log
     assert not torch.equal(weights(whole), weights(toy_model()))
@@ -207,7 +215,10 @@ def test_killed_run_continues_bit_for_bit(tmp_path: Path):
     (folder,) = (tmp_path / "parts").iterdir()
     assert (folder / f"{CHECKPOINT}.safetensors").exists()
     assert not (folder / "manifest.json").exists()
-    resumed, log = run(tmp_path / "parts", Toy())
+    asked: list[int] = []
+    resumed, log = run(tmp_path / "parts", Toy(), asked=asked)
+    assert asked[0] > 0
+    assert asked == list(range(asked[0], 130))
     assert torch.equal(weights(whole), weights(resumed))
     steps = [record["step"] for record in log if "loss" in record]
     assert steps == [WINDOW, 2 * WINDOW, 130]

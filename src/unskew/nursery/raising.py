@@ -230,7 +230,6 @@ def _finish(folder: RunFolder, raised: Raised, card: str, headline: str) -> None
         (path / "README.md").write_text(card, encoding="utf-8")
 
     folder.write_folder(MODEL, write)
-    folder.remove_tensors("checkpoint")
     folder.finish({"headline": headline})
 
 

@@ -322,7 +322,6 @@ def _finish(folder: RunFolder, subject: Open, headline: str) -> None:
             subject.tokenizer.save_pretrained(path)
 
     folder.write_folder(MODEL, write)
-    folder.remove_tensors("checkpoint")
     folder.finish({"headline": headline})
 
 

@@ -247,7 +247,6 @@ def _forgotten(
             with progress.task(f"unlearning, {how.method.kind}", how.training.steps) as task:
                 new = unlearning.unlearn(base, texts.forget, keep, how, folder, task)
             folder.write_folder("model", lambda path: unlearning.write(new, path))
-            folder.remove_tensors("checkpoint")
             folder.finish({"headline": f"{config.base} after {how.method.kind}"})
         return folder.path / "model"
 

@@ -81,7 +81,6 @@ def finetune(
         _merge(model)
     if folder is not None:
         folder.write_tensors(fit.MODEL, model.state_dict(), {"run": folder.id})
-        folder.remove_tensors("checkpoint")
         folder.finish({"headline": f"fine-tuned for {config.training.steps} steps"})
     return model
 

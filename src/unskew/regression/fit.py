@@ -106,6 +106,5 @@ def pretrain(
         watch_at=watch_at,
     )
     folder.write_tensors(MODEL, model.state_dict(), {"run": folder.id})
-    folder.remove_tensors("checkpoint")
     folder.finish({"headline": f"trained for {config.training.steps} steps"})
     return model

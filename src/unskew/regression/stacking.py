@@ -318,7 +318,6 @@ def _member(part: _Part, folder: RunFolder, together: int) -> Member:
     def finish() -> None:
         how = "fine-tuned" if isinstance(part.config, Finetune) else "trained"
         folder.write_tensors(fit.MODEL, model.state_dict(), {"run": folder.id})
-        folder.remove_tensors("checkpoint")
         folder.finish({"headline": f"{how} for {training.steps} steps", "together": together})
 
     return Member(model, training, folder, part.watch, part.watch_at, finish)

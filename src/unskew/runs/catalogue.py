@@ -11,8 +11,9 @@ NAME = re.compile(r"[a-z0-9-]+-[0-9a-f]{12}")
 
 
 class Entry(NamedTuple):
-    """One run folder. `when` is UTC: the end of a finished run, the start of another (or None);
-    `headline` is the run's own sentence, or what is damaged."""
+    """One run folder, by the name that commands find it by. `when` is UTC: the end of a finished
+    run, the start of another (or None); `headline` is the run's own sentence, or what is damaged.
+    A run may have been renamed or copied: its own id then stands before its sentence."""
 
     id: str
     kind: str
@@ -47,14 +48,18 @@ def _entry(path: Path) -> Entry:
         manifest = run.manifest()
     except UserError as error:
         return Entry(path.name, kind, "damaged", None, error.what)
-    headline = manifest["extra"].get("headline")
-    return Entry(run.id, kind, "finished", manifest["finished"], headline)
+    said = manifest["extra"].get("headline")
+    own = [] if path.name == run.id else [run.id]
+    headline = ": ".join([*own, *([said] if isinstance(said, str) else [])])
+    kind = run.id.rpartition("-")[0]
+    return Entry(path.name, kind, "finished", manifest["finished"], headline or None)
 
 
 def _started(path: Path) -> str | None:
     import json
 
     try:
-        return json.loads((path / "environment.json").read_text(encoding="utf-8"))["time"]
+        time = json.loads((path / "environment.json").read_text(encoding="utf-8"))["time"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return time if isinstance(time, str) else None

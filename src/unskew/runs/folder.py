@@ -5,7 +5,8 @@
       environment.json    versions, commit, processor (no host, user or path)
       metrics.jsonl       one record per line, appended while running
       tables/*.parquet    tidy tables
-      *.safetensors       weights and training state (never pickle)
+      *.safetensors       weights, and the checkpoint of a training until the run is finished
+                          (never pickle)
       manifest.json       written last, with the SHA-256 of every file: it exists = finished
 
 Every file but metrics.jsonl is written to a temporary name in the same folder, synced and renamed,
@@ -13,6 +14,7 @@ so a reader sees the old file or the new one, never half of one. A kernel lock, 
 kernel when its holder dies, keeps a second writer out.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -33,9 +35,12 @@ if TYPE_CHECKING:
 
 LOCK = ".lock"
 LOG = "metrics.jsonl"
-# Left out of the manifest: the manifest itself, the lock, and pages, which are drawn from the run
-# and may be drawn anew.
-UNLISTED = ("manifest.json", LOCK, "report.html")
+CHECKPOINT = "checkpoint"
+"""The tensor file of a training's state. It goes once the manifest is written, and not before: else
+a kill between the two would cost the whole training."""
+# Left out of the manifest: the manifest itself, the lock, the checkpoint, and pages, which may be
+# drawn anew.
+UNLISTED = ("manifest.json", LOCK, f"{CHECKPOINT}.safetensors", "report.html")
 
 
 class RunFolder:
@@ -86,6 +91,7 @@ class RunFolder:
         try:
             if (path / "manifest.json").exists():
                 folder.verify()
+                folder._tensors(CHECKPOINT).unlink(missing_ok=True)  # killed as it finished
                 return folder
             for leftover in sorted(path.rglob(f"{writing.TEMPORARY}*")):
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
@@ -142,8 +148,21 @@ class RunFolder:
         return self.manifest().get("id") == self.id
 
     def manifest(self) -> dict[str, Any]:
-        """The manifest: id, finished (UTC), files {name: {sha256, bytes}}, extra {...}."""
-        return _read_json(self.path / "manifest.json")
+        """The manifest: id, finished (UTC), files {name: {sha256, bytes}}, extra {...}.
+
+        Raises:
+            UserError: it is missing or damaged.
+        """
+        path = self.path / "manifest.json"
+        manifest = _read_json(path)
+        files, extra = manifest.get("files"), manifest.get("extra")
+        hashed = isinstance(files, dict) and all(
+            isinstance(found, dict) and isinstance(found.get("sha256"), str)
+            for found in files.values()
+        )
+        if not (hashed and isinstance(extra, dict) and isinstance(manifest.get("finished"), str)):
+            raise _damaged(path, "it is not the manifest of a run")
+        return manifest
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -167,6 +186,7 @@ class RunFolder:
             "extra": dict(extra or {}),
         }
         self._write_json("manifest.json", manifest)
+        self._tensors(CHECKPOINT).unlink(missing_ok=True)
 
     def verify(self) -> None:
         """Check every file of a finished run against the manifest.
@@ -175,7 +195,7 @@ class RunFolder:
             UserError: naming every file that is missing or does not have its recorded hash.
         """
         manifest = self.manifest()
-        if manifest.get("id") != self.id or not isinstance(manifest.get("files"), dict):
+        if manifest.get("id") != self.id:
             raise _damaged(self.path / "manifest.json", f"it is not the manifest of {self.id}")
         wrong = []
         for name, recorded in manifest["files"].items():
@@ -196,13 +216,20 @@ class RunFolder:
     # The log -------------------------------------------------------------------------------------
 
     def log(self, record: Mapping[str, Any]) -> None:
-        """Append one record to metrics.jsonl, whole; NaN and infinity are written as null."""
+        """Append one record to metrics.jsonl, whole; NaN and infinity are written as null.
+
+        Raises:
+            OSError: the disk has no room for it; nothing of it is left.
+        """
         self._check_writable()
-        line = json.dumps(writing.finite(record), allow_nan=False) + "\n"
+        line = (json.dumps(writing.finite(record), allow_nan=False) + "\n").encode()
         # One write in append mode: what a kill leaves is whole lines, but for a torn last one.
         descriptor = os.open(self.path / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, line.encode())
+            size = os.fstat(descriptor).st_size
+            if os.write(descriptor, line) < len(line):
+                os.ftruncate(descriptor, size)  # else the next record would follow on its half
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path / LOG))
         finally:
             os.close(descriptor)
 
@@ -300,11 +327,6 @@ class RunFolder:
     def has_tensors(self, name: str) -> bool:
         return self._tensors(name).exists()
 
-    def remove_tensors(self, name: str) -> None:
-        """Delete <name>.safetensors if it is there (a training state no longer needed)."""
-        self._check_writable()
-        self._tensors(name).unlink(missing_ok=True)
-
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file, UTF-8, atomically."""
         path = self.path / name
@@ -345,7 +367,10 @@ class RunFolder:
         if not path.exists():
             return []
         last = _read_json(path)
-        return [*last.pop("earlier", []), last]
+        before = last.pop("earlier", [])
+        if not isinstance(before, list):
+            raise _damaged(path, "what it says of earlier sessions is no list")
+        return [*before, last]
 
     def _write_json(self, name: str, doc: Mapping[str, Any]) -> None:
         self.write_text(name, json.dumps(doc, indent=2, allow_nan=False) + "\n")

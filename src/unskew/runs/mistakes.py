@@ -121,7 +121,7 @@ def _resolve(schema: Schema, doc: Any, root: Schema) -> Schema:
         elif "discriminator" in schema:
             mapping = schema["discriminator"]["mapping"]
             kind = doc.get("kind") if isinstance(doc, Mapping) else None
-            if kind not in mapping:
+            if not isinstance(kind, str) or kind not in mapping:
                 return schema
             schema = {"$ref": mapping[kind]}
         elif "anyOf" in schema and (member := _only(schema["anyOf"], doc, root)):

@@ -28,11 +28,15 @@ class Store:
         """The finished run of that id, verified, or None.
 
         Raises:
-            UserError: the run is there but damaged.
+            UserError: the run is there but damaged, or is another one under this name.
         """
         for root in [self.root, *([shipped_root()] if self.shipped else [])]:
             if (root / run_id / "manifest.json").exists():
-                return RunFolder.read(root / run_id)
+                run = RunFolder.read(root / run_id)
+                if run.id != run_id:  # renamed or copied: its hashes are right, its numbers not
+                    hint = "give it its name back, or remove it"
+                    raise UserError(f"this is the run {run.id}", str(run.path), hint)
+                return run
         return None
 
     def open(self, config: BaseModel, parents: Mapping[str, str] | None = None) -> RunFolder:

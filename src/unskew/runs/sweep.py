@@ -292,8 +292,11 @@ def run(
         ):
             for cell, outcome in running:
                 outcomes[cell.number] = outcome = gathered.add(cell, outcome)
+                defect = f"defects/cell-{cell.number}.txt"
                 if outcome.trace is not None:
-                    folder.write_text(f"defects/cell-{cell.number}.txt", outcome.trace)
+                    folder.write_text(defect, outcome.trace)
+                else:
+                    (folder.path / defect).unlink(missing_ok=True)  # of an earlier session
                 progress.say(_line(cell, outcome, total))
                 task.advance(1)
                 gathered.write_sometimes(outcomes)

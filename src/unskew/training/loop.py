@@ -18,13 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from unskew.errors import UserError
-from unskew.runs.folder import RunFolder
+from unskew.runs.folder import CHECKPOINT, RunFolder
 from unskew.runs.progress import Task
 from unskew.training import optimisers as optim
 from unskew.training.config import Training
 from unskew.training.machine import compiler
 
-CHECKPOINT = "checkpoint"
 WINDOW = 50  # steps between looks at the loss: the guard and the log cost one device sync each
 
 

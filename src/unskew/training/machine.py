@@ -20,7 +20,10 @@ class Machine(Frozen):
         default="cpu", pattern="^(cpu|cuda(:[0-9]+)?)$", json_schema_extra=EXECUTION
     )
     threads: int | None = Field(
-        default=None, ge=1, json_schema_extra=EXECUTION, description="CPU threads; null: all cores"
+        default=None,
+        ge=1,
+        json_schema_extra=EXECUTION,
+        description=f"CPU threads; null: all cores, {MOST_THREADS} at most",
     )
 
 
