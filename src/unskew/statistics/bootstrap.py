@@ -57,12 +57,17 @@ def hierarchical_bootstrap(
 
     A resample draws seeds, then fine-tunings within each drawn seed, then for each drawn run
     a normal deviate with its prompt covariance; `statistic` maps the grand mean (m,) (equal
-    weight per seed) to a number, by default its first entry. The interval is the expanded
-    percentile interval (Hesterberg, The American Statistician 69, 2015, section 3.2): tails
-    at Phi(-sqrt(S / (S - 1)) t_{S-1}), without which few seeds give too short an interval.
-    Since noise within seeds is resampled on top of its share between them, the result errs
-    to the wide side. n = number of seeds; one seed gives NaN bounds. Raises ValueError for no
-    seeds, a seed without runs, or a statistic that is not finite.
+    weight per seed) to a number, by default its first entry. Each end of the interval is the
+    farther one of two:
+
+    - the expanded percentile (Hesterberg, The American Statistician 69, 2015, section 3.2), at
+      Phi(-sqrt(S / (S - 1)) t_{S-1}): it has the noise within seeds and the statistic's bends;
+    - Student's t with the jackknife's standard error over seeds, which of a mean is the t interval
+      of the seeds' means: no bootstrap of S seeds leaves their range, and the truth lies outside
+      of it once in 2^(S-1) times, so that by itself it covers half of the time with two seeds.
+
+    n = number of seeds; one seed gives NaN bounds. Raises ValueError for no seeds, a seed without
+    runs, or a statistic that is not finite.
     """
     if not runs or any(not seed_runs for seed_runs in runs):
         raise ValueError("every seed needs at least one run, and there must be a seed")
@@ -71,7 +76,8 @@ def hierarchical_bootstrap(
     read = statistic if statistic is not None else (lambda mean: float(mean[0]))
     means = [np.stack([checked(run.mean, "mean") for run in row]) for row in runs]
     roots = [np.stack([root(run.covariance) for run in row]) for row in runs]
-    estimate = float(read(np.stack([row.mean(axis=0) for row in means]).mean(axis=0)))
+    by_seed = np.stack([row.mean(axis=0) for row in means])
+    estimate = float(read(by_seed.mean(axis=0)))
     count, size = len(runs), means[0].shape[1]
     if not np.isfinite(estimate):
         raise ValueError("the statistic is not finite")
@@ -88,12 +94,14 @@ def hierarchical_bootstrap(
         noise = np.einsum("rfij,rfj->rfi", roots[s][picks], deviates)
         np.add.at(total, rows, (means[s][picks] + noise).mean(axis=1))
     draws = np.array([read(mean) for mean in total / count], dtype=np.float64)
-    if not np.isfinite(draws).all():
+    without = np.array([read(np.delete(by_seed, s, axis=0).mean(axis=0)) for s in range(count)])
+    if not (np.isfinite(draws).all() and np.isfinite(without).all()):
         raise ValueError("the statistic is not finite on a resample")
     t = student_quantile(0.5 + 0.5 * level, count - 1)
     tail = NormalDist().cdf(-((count / (count - 1)) ** 0.5) * t)
     low, high = np.quantile(draws, [tail, 1.0 - tail])
-    return Interval(estimate, float(low), float(high), count)
+    far = t * ((count - 1) * without.var()) ** 0.5
+    return Interval(estimate, min(low, estimate - far), max(high, estimate + far), count)
 
 
 def root(covariance: ArrayLike) -> Floats:
