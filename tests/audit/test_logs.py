@@ -186,6 +186,18 @@ def logged(folder: Path, said: dict[str, Any] | None, conjugated: bool = False, 
     return folder
 
 
+def test_an_answer_may_hold_other_ends_of_a_line(tmp_path: Path):
+    folder = logged(tmp_path / "0", {"chance": 0.25})
+    (path,) = folder.glob("samples_*.jsonl")
+    first, *others = path.read_text().splitlines()
+    sample = json.loads(first) | {"resps": [["a\u2028b\u0085c"]]}
+    # As the harness writes it: no other character than a newline ends a line of JSON.
+    lines = [json.dumps(sample, ensure_ascii=False), *others]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    verdicts = logs.execute((folder, folder), None, QUICK, Store(tmp_path, shipped=False))
+    assert verdicts.read_table("verdicts")["n"].tolist() == [60]
+
+
 def four(root: Path, *said: dict[str, Any] | None, **doc: Any) -> RunFolder:
     """The audit of four folders that say this of the task: base, tuned, and both under s."""
     folders = [logged(root / str(i), one, i > 1, **doc) for i, one in enumerate(said)]

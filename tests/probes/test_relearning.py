@@ -87,6 +87,22 @@ def test_nothing_is_dropped_at_random_whatever_the_global_seed_is() -> None:
     np.testing.assert_array_equal(found[0].scores, found[1].scores)
 
 
+def test_every_point_of_a_curve_is_asked_in_the_models_own_precision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[bool] = []
+
+    def asking(model: Model, *_: object) -> np.ndarray:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return np.zeros(1)
+
+    monkeypatch.setattr("unskew.probes.relearning.scores", asking)
+    taught, asked = facts.colours()[:8], facts.colours()[8:16]
+    low = TRAINING.model_copy(update={"precision": "bfloat16", "steps": 2})
+    relearn(dropping(), taught, asked, low, seed=0, how="probability")
+    assert seen == [False] * 3
+
+
 def test_muon_gets_no_embedding() -> None:
     net = dropping().model
     found = {id(p) for p in hidden_matrices(dropping()._replace(model=net))}

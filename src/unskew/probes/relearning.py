@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from unskew.probes.documents import Document
@@ -93,7 +94,8 @@ def taught_copy(
         # The loop asks for the loss of step t when t steps are done: that is the time to look. It
         # also turns dropout on, which draws from the global state.
         new.model.eval()
-        look(new, step)
+        with torch.autocast(new.model.device.type, enabled=False):  # asked as it is after the last
+            look(new, step)
         return answer_loss(new, rows(new, draw(taught, training.batch, seed, step), ended=True))
 
     train(new.model, loss, training, matrices=hidden_matrices(new))
