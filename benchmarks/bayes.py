@@ -25,6 +25,7 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import Tensor
 
+from benchmarks.table import keep
 from unskew.regression import Discrete, PromptStream, predictors, ridge
 
 OURS, SOLVE, SKLEARN, BOTH = (
@@ -165,9 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{row.difference:>12.1e}{row.measured_prompts:>12}"
         )
     if options.out:
-        import pandas as pd
-
-        pd.DataFrame(rows).to_parquet(options.out)
+        keep(rows, options.out)
 
 
 if __name__ == "__main__":

@@ -196,7 +196,8 @@ class Race:
     def row(self, contender: str, lr: float, batch: int) -> Row:
         """What came of it, without the ratio to ours."""
         reached = self.stopped_by == "target"
-        seconds, steps = self.entered if reached else (self.seconds, self.steps)
+        # Who is stopped with one or two evaluations passed would have arrived at the first of them.
+        seconds, steps = self.entered if self.passed else (self.seconds, self.steps)
         return Row(
             contender,
             lr,

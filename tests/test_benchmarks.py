@@ -166,6 +166,26 @@ def test_what_is_examined_is_the_average_that_is_timed(benchmark, monkeypatch):
     assert not torch.allclose(plain[-1], averaged[-1])
 
 
+def test_who_is_stopped_while_passing_is_bound_by_the_first_that_passed(benchmark):
+    races = benchmark("time_to_bayes")
+    setting = tiny_setting(races, target=1.1)._replace(every=1)
+
+    class Passing:
+        def worst(self, model):
+            return 1.0, 0
+
+    race = races.Race(nn.Linear(1, 1), Passing(), setting, (math.inf, ""), math.inf)
+    race.between(0)
+    race.between(1)
+    entered = race.seconds
+    race.deadline = time.monotonic() - 1
+    with pytest.raises(races.Finished):
+        race.between(2)
+    row = race.row("x", 1.0, 1)
+    assert (row.reached, row.stopped_by, row.steps) == (False, "budget", 1)
+    assert row.seconds == entered < race.seconds
+
+
 def test_a_race_of_several_seeds(benchmark, tmp_path: Path, monkeypatch, capsys):
     races = benchmark("time_to_bayes")
     setting = tiny_setting(races, target=1e9)
