@@ -66,6 +66,24 @@ def test_training_rows(
     assert all(str(contender) in printed for contender in table.index)
 
 
+def test_muons_have_time_of_their_own_and_agree(benchmark, monkeypatch: pytest.MonkeyPatch):
+    training = benchmark("training")
+    until: dict[str, float] = {}
+
+    def turns(comparison, size, contenders, block, turns, deadline, matmul):
+        time.sleep(0.01)
+        until[comparison] = deadline - time.monotonic()
+        return []
+
+    monkeypatch.setattr(training, "take_turns", turns)
+    training.compare("tiny", tiny_size(training), turns=1, budget=1e5)
+    assert 7.9e4 < until["training step"] < 8e4
+    assert 1.99e4 < until["Muon step"] < 2e4  # whatever the other has taken
+    monkeypatch.setattr(training, "APART", 1e-6)
+    with pytest.raises(AssertionError, match="a step of Muon differs from torch's by"):
+        training.muons(tiny_size(training))
+
+
 def test_no_turn_begins_after_the_deadline_but_one_is_timed(benchmark):
     training = benchmark("training")
     ran: list[int] = []

@@ -22,6 +22,7 @@ from unskew.audit.testimony import (
     weigh,
 )
 from unskew.audit.verdict import Verdict, settle
+from unskew.audit.witnesses import needs
 
 RULES = Rules(resamples=999)
 RELEARNT, ROUNDED = Witness("relearn", 16), Witness("round", 4)
@@ -52,6 +53,24 @@ def said(
 ) -> list[Statement]:
     numbered = dict(enumerate(seeds))
     return weigh(witness, "oracle", numbered, np.arange(N), chance, RULES, count)
+
+
+def test_the_fewest_examples_at_which_the_control_gets_as_far() -> None:
+    controls = {4: 0.3, 16: 0.5, 64: 0.8}
+    heard = [
+        said(seen(control=score), witness=Witness("relearn", amount))[0]._replace(seed=None)
+        for amount, score in controls.items()
+    ]
+    last = said(seen(), witness=ROUNDED)[0]
+
+    def needed(after: float) -> list[tuple[int | None, int | None]]:
+        told = needs({"task": [*(one._replace(after=after) for one in heard), last]})["task"]
+        assert told[-1] == last  # what was rounded has learnt from no examples
+        return [(one.needs, one.most) for one in told[:-1]]
+
+    assert needed(0.4) == [(16, 64)] * 3
+    assert needed(0.8) == [(64, 64)] * 3
+    assert needed(0.9) == [(None, 64)] * 3
 
 
 def turned(given: Any, *heard: Statement, count: int | None = None) -> Verdict:

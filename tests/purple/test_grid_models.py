@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -80,6 +81,18 @@ def test_a_search_through_drops_is_one_of_its_own(model: str, tmp_path: Path) ->
     assert list(cells.index[cells["adaptive"]]) == [("adaptive #2", "smoothing")]
     states = sorted(path.parent.name for path in folder.path.glob("searches/*/*.safetensors"))
     assert states == ["01", "02", "02-01"]
+
+
+def test_the_bar_of_a_search_ends_where_it_says(model: str, tmp_path: Path) -> None:
+    search = {"kind": "suffix", "gcg": SEARCH | {"steps": 2}}
+    attacks = [search | {"prompts": 2}, search | {"universal": False}]
+    subject = {"kind": "model", "name": "plain", "model": "mine"}
+    one = config(model, subjects=[subject], attacks=attacks, defences=[])
+    shown = io.StringIO()
+    grid.execute(one, Store(tmp_path, shipped=False), Progress("lines", shown))
+    lines = shown.getvalue().splitlines()
+    ends = [line for line in lines if "suffix search" in line and "took" in line]
+    assert [line.split()[3] for line in ends] == ["2/2", "12/12"]  # of 3 and 3 questions, two each
 
 
 def test_a_grid_of_models(model: str, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from probes import facts
 from unskew.errors import UserError
@@ -30,7 +31,7 @@ from unskew.probes.models import scores
 from unskew.purple import gcg, removal
 from unskew.purple.gcg import Found, Gcg, Prompt, Step
 from unskew.purple.removal_config import Files, Nursery, Removal, read
-from unskew.purple.unlearning import GradientDifference, Unlearning
+from unskew.purple.unlearning import NPO, GradientAscent, GradientDifference, Unlearning
 from unskew.runs.folder import RunFolder
 from unskew.runs.progress import Progress
 from unskew.runs.store import Store
@@ -229,6 +230,15 @@ def test_relearning_that_teaches_nothing_is_no_evidence(world: Path, tmp_path: P
     found = only(run(config(world, "second", **settings), tmp_path))
     assert found["verdict"] == "inconclusive"
     assert "raise the learning rate" in found["reason"]
+
+
+def test_what_is_to_be_kept_is_asked_for_before_anything_is_read() -> None:
+    files, npo = Files(forget="f"), Unlearning(method=NPO())
+    with pytest.raises(ValidationError, match="npo needs documents that are to be kept: give"):
+        Removal(base="b", unlearned="npo", unlearning=npo, data=files)
+    kept = Files(forget="f", benign="g")
+    assert Removal(base="b", unlearned="npo", unlearning=npo, data=kept).unlearning == npo
+    Removal(base="b", unlearned="ga", unlearning=Unlearning(method=GradientAscent()), data=files)
 
 
 def test_without_other_texts_their_relearning_is_not_tried(world: Path) -> None:

@@ -197,7 +197,7 @@ def _dated(name: str) -> str:
 
 def _lines(path: Path) -> list[str]:
     try:
-        # Not splitlines: an answer may hold other ends of a line, which the harness does not escape.
+        # Not splitlines: an answer may hold other ends of a line, which are not escaped.
         return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"it cannot be read: {error}", str(path)) from None

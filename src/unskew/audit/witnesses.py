@@ -150,7 +150,7 @@ class Bench:
             for task in open_
         }
         rows = [row for done in kept.values() for row in done["rows"]]
-        return Heard(self._needs(found), rows, self.config.probes.count)
+        return Heard(needs(found), rows, self.config.probes.count)
 
     # Jobs ----------------------------------------------------------------------------------------
 
@@ -319,28 +319,30 @@ class Bench:
                 ends = _same(taught, own, asked), learnt
                 return Scores(base, before, after, unlearnt, learnt, base, ends)
 
-    def _needs(self, found: Mapping[str, Sequence[Statement]]) -> dict[str, list[Statement]]:
-        """With each relearning, the fewest examples at which the control gets as far."""
-        told: dict[str, list[Statement]] = {}
-        for task, said in found.items():
-            reached = [(t.witness.amount, t.control) for t in said
-                       if t.witness.kind == "relearn" and t.seed is None
-                       and t.control is not None]  # fmt: skip
-            told[task] = [
-                t if t.witness.kind == "round" or t.after is None
-                else t._replace(
-                    needs=min((n for n, score in reached if score >= t.after), default=None),
-                    most=max(n for n, _ in reached),
-                )
-                for t in said
-            ]  # fmt: skip
-        return told
-
     def _plain(self, task: str, arm: str) -> pd.DataFrame:
         """The plain rows of an arm by document, in order."""
         table = self.table
         mine = (table["task"] == task) & (table["arm"] == arm) & (table["role"] == records.PLAIN)
         return table[mine].set_index("doc_id").sort_index()
+
+
+def needs(found: Mapping[str, Sequence[Statement]]) -> dict[str, list[Statement]]:
+    """By task, with each relearning the fewest examples, of the numbers that were tried, at which
+    the control gets as far (None: at none of them), and the most that were tried."""
+    told: dict[str, list[Statement]] = {}
+    for task, said in found.items():
+        reached = [(t.witness.amount, t.control) for t in said
+                   if t.witness.kind == "relearn" and t.seed is None
+                   and t.control is not None]  # fmt: skip
+        told[task] = [
+            t if t.witness.kind == "round" or t.after is None
+            else t._replace(
+                needs=min((n for n, score in reached if score >= t.after), default=None),
+                most=max(n for n, _ in reached),
+            )
+            for t in said
+        ]  # fmt: skip
+    return told
 
 
 def _short(job: Job) -> str:

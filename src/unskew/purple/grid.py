@@ -300,11 +300,22 @@ class _Row:
             return attack.sent([q.said for q in questions], forms, m.language)
         steps = getattr(attack, "gcg", None)
         title = f"{self.subject.name}: {attack.kind} search"
-        with nullcontext() if steps is None else self.progress.task(title) as task:
+        # A search for each held-out question, or one for all of them.
+        count = 1 if getattr(attack, "universal", True) else len(questions)
+        each = 0 if steps is None else steps.steps
+        total = count * each
+        bar = None if steps is None else self.progress.task(title, total)
+        before = last = 0
+
+        with nullcontext() if bar is None else bar as task:
 
             def watch(step: Step) -> None:
+                nonlocal before, last
                 if task is not None:
-                    task.advance(1, loss=step.best)
+                    before += each if step.step <= last else 0  # the next search
+                    last = step.step
+                    # Steps of an earlier session come at once.
+                    task.advance(max(before + step.step - task.done, 0), loss=step.best)
 
             scene = Scene(
                 subject=self._opened,
@@ -316,7 +327,10 @@ class _Row:
                 watch=watch,
                 open=self._open,
             )
-            return attack.asks(scene)
+            found = attack.asks(scene)
+            if task is not None:
+                task.advance(total - task.done)  # searches that an earlier session had finished
+            return found
 
     # What is kept --------------------------------------------------------------------------------
 

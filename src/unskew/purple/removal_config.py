@@ -19,7 +19,7 @@ from unskew.probes.documents import Document
 from unskew.probes.models import Score
 from unskew.probes.position import RESAMPLES
 from unskew.purple.gcg import Gcg
-from unskew.purple.unlearning import Unlearning
+from unskew.purple.unlearning import GradientAscent, Unlearning
 from unskew.runs.config import Frozen
 from unskew.runs.identity import EXECUTION
 from unskew.runs.lines import objects
@@ -100,6 +100,12 @@ class Removal(Machine):
             raise ValueError("seeds must be given, each once")
         if any(bits < 2 for bits in self.bits):
             raise ValueError("bits: a sign and a size need 2 or more")
+        nothing = isinstance(self.data, Files) and not (self.data.disjoint or self.data.benign)
+        if nothing and self.unlearning and not isinstance(self.unlearning.method, GradientAscent):
+            raise ValueError(
+                f"unlearning: {self.unlearning.method.kind} needs documents that are to be kept: "
+                "give --disjoint or --benign, or use ga"
+            )
         if self.level * (RESAMPLES + 1) < self.probes - 1e-9:
             smallest = ceil(1e6 * self.probes / (RESAMPLES + 1)) / 1e6
             raise ValueError(

@@ -10,7 +10,8 @@ A line of texts/suffixes.jsonl is what `Given` reads, and beside it the provenan
 
 A taught subject is a function of its configuration: on a machine like the run's its weights are the
 very same, elsewhere they may differ in the last digits. Nothing is claimed of a suffix but that it
-was found; a grid that sends it asks anew what it does.
+was found; a grid that sends it asks anew what it does. How a folder is hashed has changed since
+these were written: the same weights have another hash today.
 """
 
 from __future__ import annotations
