@@ -209,7 +209,7 @@ def lines(rows: Sequence[Row]) -> list[Line]:
     found = []
     for contender in CONTENDERS:
         own = [row for row in rows if row.contender == contender]
-        losses = ", ".join(f"{row.loss:.3f}" for row in own)
+        losses = ", ".join(f"{row.loss:.1g}" for row in own)
         found.append(
             Line(
                 f"GCG, {CANDIDATES} candidates a step",

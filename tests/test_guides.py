@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from pages import ROOT, prose, table
 from unskew.purple.grid_claims import TAKEN, worst
+from unskew.statistics import mean_interval
 
 PURPLE = prose("docs/PURPLE.md")
 
@@ -157,8 +159,9 @@ def test_the_second_witness_that_the_guide_shows_is_its_table():
 
 def test_where_we_lead_is_what_was_measured():
     said = prose("benchmarks/README.md")
+    folder = ROOT / "results" / "benchmarks"
     kept = {
-        name: pd.read_parquet(ROOT / "results" / "benchmarks" / f"{name}.parquet")
+        name: pd.read_parquet(folder / f"{name}.parquet")
         for name in ("training", "stacked", "gcg", "guard")
     }
     steps = kept["training"].query("comparison == 'training step'")
@@ -171,6 +174,16 @@ def test_where_we_lead_is_what_was_measured():
     assert gain.drop("demo").min() > 3
     theirs = kept["gcg"].query("not contender.str.startswith('unskew')")
     assert (theirs["ratio"] > 2).all()
+    ended = {}
+    for name in ("gcg", "gcg-early"):
+        losses = pd.read_parquet(folder / f"{name}.parquet").pivot_table(
+            "loss", "seed", "contender"
+        )
+        ended[name] = np.log(losses["unskew gcg"] / losses["nanoGCG 0.3.0, no prefix cache"])
+    assert [(int((d < 0).sum()), len(d)) for d in ended.values()] == [(1, 3), (5, 12)]
+    mean = mean_interval(ended["gcg-early"])
+    told = [f"{np.exp(float(end)):.2f}" for end in (mean.estimate, mean.low, mean.high)]
+    assert "mean ratio of the losses is {} ({} to {}), which tells no".format(*told) in said
     plain = kept["guard"].query("contender == 'fixed look-back'").set_index("chunk")["ratio"]
     assert (plain[plain.index >= 4] < 1).all()
     assert (plain[1] > 1).all()
