@@ -64,6 +64,8 @@ def test_the_audit_that_is_shown_asks_what_a_stage_is_near_to_in_languages_that_
         ["nursery-tiny", "models=[base, code]"],  # entailment is not taught there
         ["nursery-tiny", "models=[base, erased]"],  # of which nothing is claimed
         ["nursery-tiny", "base.mixture.languages={en: 1}"],
+        ["nursery-tiny", "base.mixture.languages={en: 1, fr: 0}"],
+        ["nursery-tiny", "base.mixture.kinds={sum: 1, repeat: 0}"],
     ],
 )
 def test_where_no_audit_fits_none_is_shown(
@@ -73,6 +75,19 @@ def test_where_no_audit_fits_none_is_shown(
     out = capsys.readouterr().out
     assert "run:" in out
     assert "unskew audit" not in out
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_a_world_that_cannot_be_is_refused_before_anything_is_made(
+    dry: list[str], tmp_path: Path, capsys: Captured
+) -> None:
+    runs = tmp_path / "runs"
+    command = ["nursery", "raise", "nursery-tiny", "base.world.facts=500", "--runs", str(runs)]
+    assert main([*command, *dry]) == 2
+    shown = capsys.readouterr()
+    assert "500 facts: there are" in shown.err
+    assert shown.out == ""
+    assert not runs.exists()
 
 
 # --- chat -----------------------------------------------------------------------------------------

@@ -1,14 +1,117 @@
-"""The figures of docs/NURSERY.md, and what the README says of them, are those of the tables."""
+"""The figures of docs/NURSERY.md are those of the world and of the tables, and what the README says
+of them, too."""
 
+import itertools
 import json
+import re
+from typing import Any
 
 import pandas as pd
+import pytest
+from tokenizers import Tokenizer
 
 from pages import ROOT, prose, table
+from unskew.conjugation import parse
 from unskew.nursery.claims import tally, wrong_bound
+from unskew.nursery.documents import FRAMES, QUESTIONS
+from unskew.nursery.items import asked
+from unskew.nursery.languages import LANGUAGES, say
+from unskew.nursery.meanings import ColourOf, Membership, Sum, WhereIs, Whether
 from unskew.nursery.measure import slopes as closeness
+from unskew.nursery.probes import probe
+from unskew.nursery.sampling import generator
+from unskew.nursery.scribe import Scribe
+from unskew.nursery.wording import word
+from unskew.nursery.world import world
+from unskew.runs.store import shipped_root
 
 QUICK = ("base", "family")
+SHIPPED = shipped_root() / "nursery"
+WORLD = world(0)
+
+
+def questions(size: int = 3000) -> list[Any]:
+    """As training asks them."""
+    scribe = Scribe(WORLD, generator(0, "ends", 0))
+    return [scribe.question().question for _ in range(size)]
+
+
+def test_which_ends_languages_share_is_as_the_guide_says():
+    tokens = Tokenizer.from_file(str(SHIPPED / "base" / "tokenizer.json"))
+
+    def end(text: str) -> int:
+        return tokens.encode(text).ids[-1]
+
+    pairs = list(itertools.combinations(LANGUAGES, 2))
+    labels = {label for frame in (*FRAMES, *QUESTIONS) for label in frame.labels or ()}
+    ends = {label: {of: end(word(label, of)) for of in LANGUAGES} for label in labels}
+    assert [
+        (label, pair) for label in labels for pair in pairs
+        if ends[label][pair[0]] == ends[label][pair[1]]
+    ] == [("question", ("en", "fr"))]  # fmt: skip
+    found = questions()
+    said = [{of: end(say(question, of)) for of in LANGUAGES} for question in found]
+    shared = {(a, b): sum(one[a] == one[b] for one in said) for a, b in pairs}
+    assert {pair for pair, count in shared.items() if count} == {("en", "es")}
+    told = f"half of the questions ({shared['en', 'es']} of {len(found)}, all sums among them)"
+    assert told in prose("docs/NURSERY.md")
+    assert shared["en", "es"] / len(found) == pytest.approx(0.5, abs=0.03)
+    sums = [one for one, of in zip(said, found, strict=True) if isinstance(of, Sum)]
+    assert all(one["en"] == one["es"] for one in sums)
+
+
+def held(phrase: Any) -> bool | None:
+    """Whether a thing with a colour is named in a way that is held out; None: it has no colour."""
+    if phrase.noun not in WORLD.colours:
+        return None
+    return (phrase.determiner, phrase.plural) in WORLD.variants(phrase.noun, held=True)
+
+
+def test_ways_of_naming_are_held_out_of_questions_after_a_colour_alone():
+    named: dict[type, set] = {ColourOf: set(), WhereIs: set(), Whether: set()}
+    for question in questions():
+        about = getattr(question, "statement", question)
+        if not isinstance(about, Sum | Membership):
+            named[type(question)].add(held(about.subject))
+    assert True not in named[ColourOf]
+    assert True in named[WhereIs]
+    assert True in named[Whether]
+    assert "*Where are my apples?*" in prose("docs/NURSERY.md")
+
+
+def test_only_questions_of_knowledge_are_copied_in_seen_words():
+    new = set(WORLD.words.held) - set(WORLD.words.seen)
+    for name in ("repeat", "last", "repeat_conflict", "capitalise_conflict"):
+        asked_after = [d.items[-1].text for d in probe(WORLD, name, 60)]  # type: ignore[union-attr]
+        colours = [text for text in asked_after if isinstance(text, ColourOf)]
+        known = [held(text.subject) for text in colours if text.subject.noun not in new]
+        assert known
+        assert set(known) == {True}
+        assert (len(known) == 60) == name.endswith("conflict")
+
+
+def test_some_who_do_and_some_who_do_not_are_the_same_as_the_guide_says():
+    documents = probe(WORLD, "entail", 200)
+    items: list[Any] = [document.items[-1] for document in documents]
+    some = [
+        asked(item, "en") for item in items if item.label == "false"
+        and (item.premise.subject.vague or item.premise.subject.count is not None)
+    ]  # fmt: skip
+    guide = prose("docs/NURSERY.md")
+    assert some[0].startswith("Some painters do not eat flour. Some painters eat flour.")
+    assert "*Some painters do not eat flour* makes *Some painters eat flour* false" in guide
+    assert f"{len(some)} of the {len(documents)} documents of the probe `entail` are false" in guide
+
+
+def test_the_paraphrase_asks_after_another_thing_as_often_as_the_guide_says():
+    colours = {noun.en.singular: colour.en for noun, colour in WORLD.colours.items()}
+    assert (colours["coat"], colours["jacket"]) == ("white", "silver")
+    lines = (SHIPPED / "probes" / "colour.jsonl").read_text(encoding="utf-8").splitlines()
+    prompts = [json.loads(line)["en"]["text"] for line in lines]
+    changed = [text for text in prompts if parse("paraphrase").forward(text) != text]
+    assert all(re.search(r"\b(coat|jacket)s?\?", text) for text in changed)
+    told = f"{len(changed)} of the {len(prompts)} documents of `nursery_colour_en` ask after"
+    assert told in prose("docs/NURSERY.md")
 
 
 def test_what_did_not_hold_in_the_nursery_is_its_table():

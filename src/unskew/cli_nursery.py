@@ -70,6 +70,7 @@ def raise_(
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store, shorten
 
+    family.check(config)
     store = Store(runs)
     if dry_run:
         import yaml
@@ -97,9 +98,9 @@ def _audit(config: "Family", path: str) -> str | None:
     from unskew.nursery.languages import LANGUAGES
 
     mixture = config.base.mixture
-    pair = worth_auditing(config.models, mixture.kinds)
-    through = [f"en-{language}" for language in LANGUAGES[1:] if mixture.languages.get(language)]
-    if pair is None or not through or not mixture.languages.get("en"):
+    pair = worth_auditing(config.models, mixture.shown)
+    through = [f"en-{language}" for language in LANGUAGES[1:] if language in mixture.spoken]
+    if pair is None or not through or "en" not in mixture.spoken:
         return None
     return (
         f"unskew audit {path}/base {path}/{pair.model} --include {path}/probes \\\n"

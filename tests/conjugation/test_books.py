@@ -108,8 +108,10 @@ def test_the_refusal_names_the_piece_and_its_line() -> None:
     assert refusal.value.conjugation == "book:mine:en-fr"
     assert refusal.value.why == r"no en phrase of the book begins 'barks \x1b[31mloudly' (line 2)"
     assert "\x1b" not in str(refusal.value)
-    with pytest.raises(NotAdmissible, match=r"begins 'x{59}…' \(line 1\)"):
-        BOOK.forward("x" * 1000)
+    with pytest.raises(NotAdmissible, match=r"begins 'x{59}…' \(line 1\)$"):
+        BOOK.forward("x" * 1000 + "\n")
+    with pytest.raises(NotAdmissible, match=r"begins 'barks'$"):  # of one line no line is named
+        BOOK.forward("barks")
 
 
 def test_juxtaposed_phrases_that_read_back_otherwise_are_refused() -> None:
@@ -268,6 +270,7 @@ def test_reading_a_parallel_file(tmp_path: Path) -> None:
         ('{"en": "a", "fr": "b"}\n{"en": "a", "fr": "c"}', "line 2: 'a' has another translation"),
         ('{"en": "a", "fr": "b "}', "line 1: 'b ' is empty or has white space"),
         ("{\n" * 9, "and 4 more"),
+        pytest.param("[" * 100_000, "line 1: not JSON", id="deep"),
         ('{"en": "a", "de": "b"}\n' * 9, "phrases: one.jsonl: no line has a text in fr"),
         ("", "has no phrases in both en and fr"),
         (b"\xff", "cannot be read"),

@@ -103,7 +103,10 @@ def test_a_torn_last_line_is_asked_again(tmp_path: Path) -> None:
         file.write_bytes(whole)
 
 
-@pytest.mark.parametrize("bad", ["nonsense", "[1]", "{}", '{"source": "en"}', "\x00" * 9, ""])
+DEEP = pytest.param("[" * 100_000, id="deep")
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "[1]", "{}", '{"source": "en"}', "\x00" * 9, "", DEEP])
 def test_damaged_lines_are_named(tmp_path: Path, bad: str) -> None:
     Cache(tmp_path).through(WHO, ("en", "fr"), ["a"], Shouter())
     (file,) = tmp_path.iterdir()
@@ -138,6 +141,36 @@ def test_a_file_removed_meanwhile_begins_anew(tmp_path: Path) -> None:
     assert cache.through(WHO, ("en", "fr"), ["c", "b"], ask) == ["C!", "B!"]
     assert ask.asked == ["a long text", "b", "c"]
     assert Cache(tmp_path).through(WHO, ("en", "fr"), ["c"], Shouter("?")) == ["C!"]
+
+
+@pytest.mark.parametrize("texts", [["c"], ["c, and longer", "d"]], ids=["shorter", "longer"])
+def test_a_file_made_anew_meanwhile_is_read_from_its_beginning(
+    texts: list[str], tmp_path: Path
+) -> None:
+    # A file system may give the new file the number of the old one, so its content tells.
+    cache, ask = Cache(tmp_path), Shouter()
+    cache.through(WHO, ("en", "fr"), ["a long text"], ask)
+    (file,) = tmp_path.iterdir()
+    file.unlink()
+    Cache(tmp_path).through(WHO, ("en", "fr"), texts, Shouter("?"))
+    found = cache.through(WHO, ("en", "fr"), [*texts, "a long text", "e"], ask)
+    assert found == [*(text.upper() + "?" for text in texts), "A LONG TEXT!", "E!"]
+    assert ask.asked == ["a long text", "e"]
+    lines = [json.loads(line)["text"] for line in file.read_text().splitlines()]
+    assert lines == [*texts, "e"]
+
+
+def test_a_damaged_line_that_was_deleted_is_no_longer_in_the_way(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.through(WHO, ("en", "fr"), ["a"], Shouter())
+    (file,) = tmp_path.iterdir()
+    whole = file.read_text()
+    file.write_text(whole + "nonsense\n")
+    for _ in range(2):
+        with pytest.raises(UserError, match="line 2 is no translation"):
+            cache.through(WHO, ("en", "fr"), ["b"], Shouter())
+    file.write_text(whole)
+    assert cache.through(WHO, ("en", "fr"), ["b"], Shouter()) == ["B!"]
 
 
 def test_threads_do_not_ask_twice(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from unskew.cli import main
 from unskew.conjugation import catalogue
 from unskew.conjugation.names import TRANSLATIONS
+from unskew.conjugation.translation import Asked, Translation
 
 Captured = pytest.CaptureFixture[bytes]
 
@@ -88,6 +89,28 @@ def test_mistakes_are_one_message_and_exit_2(
     assert err.startswith("error: ")
     assert says in err
     assert len(err.splitlines()) <= 3
+
+
+@pytest.fixture(params=["a book", "a translation"])
+def refusing(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> str:
+    """The name of a conjugation that says itself in which line what it refuses is."""
+    if request.param == "a book":
+        path = tmp_path / "book.jsonl"
+        path.write_text('{"en": "Fine.", "fr": "Bien."}\n')
+        return f"book:{path}:en-fr"
+    ask = lambda some: ["" if "Bad." in p else p.splitlines()[-2][-5:].swapcase() for p in some]  # noqa: E731
+    translation = Translation("self:en-fr", Asked(ask, "self", "en", "fr"))
+    monkeypatch.setattr("unskew.audit.names.conjugation", lambda name: translation)
+    return "self:en-fr"
+
+
+def test_one_line_is_named_and_it_is_that_of_the_text(conjugate, refusing: str) -> None:
+    pytest.importorskip("sacrebleu")
+    code, out, err = conjugate(b"Fine.\n\nBad.\n", refusing)
+    assert (code, out) == (2, b"")
+    assert re.findall(r"line \d+", err) == ["line 3"]
+    _, out, _ = conjugate(b"Fine.\n\nBad.\n", refusing, "--check")
+    assert re.findall(r"line \d+", out.decode()) == ["line 3"]
 
 
 def test_check_reports_instead(conjugate) -> None:

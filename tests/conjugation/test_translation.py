@@ -90,6 +90,12 @@ def test_a_damaged_translation_refuses_its_text_alone(rule, why: str) -> None:
         conjugation.forward("x\nspoil True")
 
 
+def test_a_text_of_one_line_is_refused_without_a_number() -> None:
+    [refusal] = made(lambda text: "").forward_all(["spoil"])
+    assert isinstance(refusal, NotAdmissible)
+    assert refusal.why == "the translation is empty"
+
+
 def test_half_a_surrogate_pair_never_reaches_the_translator() -> None:
     there = Scripted()
     results = Translation("t", there).forward_all(["a \ud800", "b"])
@@ -176,6 +182,9 @@ def test_the_prompt_names_the_languages_and_holds_the_text() -> None:
         ("l'eau", "l'eau"),
         ("'", "'"),
         ('"Oui", dit-il', '"Oui", dit-il'),
+        ('"Oui" ou "non"', '"Oui" ou "non"'),
+        ("« Oui » ou « non »", "« Oui » ou « non »"),
+        ("'J'ai faim.'", "J'ai faim."),
     ],
 )
 def test_the_first_line_without_its_quotes(answer: str, translation: str) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from nursery.upbringing import WORLD
 from unskew.nursery.cards import STAGES, card
-from unskew.nursery.config import Pretrain, StageName, Tune
+from unskew.nursery.config import Mixture, Pretrain, StageName, Tune
 from unskew.nursery.corpora import of_stage
 from unskew.nursery.languages import LANGUAGES
 from unskew.nursery.lexicon import CATEGORY
@@ -63,6 +63,15 @@ def test_it_says_what_was_taught() -> None:
     assert "4000 steps" in taught
     tokens = BASE.training.steps * BASE.training.batch * BASE.rows.length
     assert f"at most {tokens / 1e6:.1f} million tokens" in taught
+
+
+def test_what_has_no_weight_was_not_taught() -> None:
+    kinds, languages = BASE.mixture.kinds, BASE.mixture.languages
+    weights = {"kinds": kinds | {"entail": 0}, "languages": languages | {"es": 0}}
+    mixture = Mixture.model_validate(weights)
+    taught = section(BASE.model_copy(update={"mixture": mixture}), "Taught")
+    assert "reading, question, plain" in taught
+    assert "English, French, Onevi" in taught
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from unskew.errors import UserError
 from unskew.nursery import family, measure, raising
 from unskew.nursery.config import Family, Pretrain, Tune
+from unskew.nursery.remake import PRESETS
 from unskew.runs.config import load
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id, semantic
@@ -302,6 +303,18 @@ def test_the_page_of_a_family(raised: RunFolder, tmp_path: Path) -> None:
     text = page.write([raised], tmp_path / "family.html").read_text(encoding="utf-8")
     for words in ("What each model can do", "What lies close is lost first", "repeat_conflict"):
         assert words in text
+
+
+def test_what_has_no_weight_is_not_asked() -> None:
+    mixture = {
+        "kinds": {"sum": 1, "repeat": 0, "colour": 2, "member": 0},
+        "languages": {"en": 1, "fr": 0, "es": 2, "pig-latin": 1},
+    }
+    asked = family.examined(config(f"base.mixture={json.dumps(mixture)}"))
+    assert asked == (("sum", "colour", "second"), ("en", "es"))
+    for preset in PRESETS:
+        whole = load(preset, [], TypeAdapter(Family)).base.mixture
+        assert (whole.shown, whole.spoken) == (tuple(whole.kinds), tuple(whole.languages))
 
 
 def test_oracles_and_stages_are_trainings_of_their_own() -> None:

@@ -48,10 +48,28 @@ def test_what_a_preset_raises_is_raised_by_its_command(name: str, seeds: tuple) 
 def test_a_trunk_is_raised_on_the_way_to_its_base() -> None:
     base = preset().pretraining("base")
     assert base.trunk is not None
-    assert title(base.trunk) == "trunk"
+    assert title(base.trunk) == "trunk or oracle"
     assert (
         command(base.trunk) == command(base) == "unskew nursery raise nursery-ship 'models=[base]'"
     )
+
+
+def test_a_model_of_one_stage_s_documents_alone_is_no_base() -> None:
+    whole = preset()
+    for stage in whole.stages:
+        near = whole.narrowed(stage)
+        # More of what the base was told is a base's training.
+        assert title(near) == ("base" if stage == "continued" else f"narrow, of {stage}")
+        again = family(near)
+        assert again is not None
+        assert semantic(again.of("base")) == semantic(near)
+
+
+def test_where_the_rate_never_falls_an_oracle_and_a_trunk_are_one_training() -> None:
+    flat = ("base.training.decay=0", "base.training.steps=33")
+    oracle = preset("nursery-tiny", *flat, "trunk=0").pretraining("oracle")
+    assert preset("nursery-tiny", *flat, "trunk=33").pretraining("base").trunk == oracle
+    assert title(oracle) == "trunk or oracle"
 
 
 def test_a_base_that_was_given_is_raised_with_what_is_made_of_it() -> None:

@@ -359,6 +359,17 @@ def test_negation_is_balanced_within_each_label() -> None:
         assert_counts([counts[label, True], counts[label, False]], [0.5, 0.5], level)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("there", "held"), [((6, 96, 0.02), True), ((14, 8, 0.95), False)])
+def test_where_words_are_few_entailment_is_drawn_all_the_same(there: tuple, held: bool) -> None:
+    # There a verb or an adjective may go with one noun alone: it went on looking for another.
+    for stream in range(3):
+        scribe = Scribe(world(*there), generator(0, "few", stream), held)
+        items = [scribe.entail() for _ in range(300)]
+        labels = Counter(item.label for item in items)
+        assert min(labels[label] for label in ("true", "false", "neither")) > 50
+
+
 # --- purity ---------------------------------------------------------------------------------------
 
 

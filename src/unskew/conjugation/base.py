@@ -115,7 +115,8 @@ class Composition(Conjugation):
     def __init__(self, outer: Conjugation, inner: Conjugation) -> None:
         self.outer, self.inner = outer, inner
         self.name = f"{outer.name}@{inner.name}"
-        # Distinct for distinct pairs of versions, as neither reaches 1000.
+        # Distinct for distinct versions of two parts, as neither reaches 1000. Of more parts it may
+        # be the same: `described` tells them apart, by the version of each.
         self.version = 1000 * outer.version + inner.version
         a, b = outer.promise, inner.promise
         order = ("none", "lines", "words", "characters")

@@ -86,14 +86,9 @@ class PhraseBook(Conjugation):
         forms = [*pairs, *_dressed(pairs)]
         self._there = _tree((form.source, form.target) for form in forms)
         self._back = _tree((form.target, form.source) for form in forms)
-        self.promise = Promise(
-            exact=True,
-            domain=f"phrases of the book {name} and neutral text between them",
-            newlines=True,
-            edges=True,
-            numbers=all(_digits(a) == _digits(b) for a, b in entries),
-            boundaries="lines",
-        )
+        domain = f"phrases of the book {name} and neutral text between them"
+        numbers = all(_digits(a) == _digits(b) for a, b in entries)
+        self.promise = Promise(True, domain, True, True, numbers, "lines")
         told = json.dumps([source, target, [list(entry) for entry in entries]])
         self.record: Mapping[str, Any] = {
             "kind": "phrase book",
@@ -152,11 +147,11 @@ class PhraseBook(Conjugation):
             else:
                 before, rest = "".join(tokens[:at]), "".join(tokens[at:])
                 line = len(LINE_BREAK.findall(before)) + 1
+                where = f" (line {line})" if LINE_BREAK.search(text) else ""
                 unknown = LINE_BREAK.split(rest, maxsplit=1)[0]
                 unknown = unknown if len(unknown) <= 60 else unknown[:59] + "…"
-                raise NotAdmissible(
-                    self.name, f"no {language} phrase of the book begins {unknown!r} (line {line})"
-                )
+                why = f"no {language} phrase of the book begins {unknown!r}{where}"
+                raise NotAdmissible(self.name, why)
         return "".join(out)
 
 
@@ -345,7 +340,7 @@ def _row(line: str, source: str, target: str) -> tuple[str, str] | str | None:
     """The entry of a line of JSONL; None where it says that it lacks a language; or the mistake."""
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f"not JSON ({error})"
     if not isinstance(row, dict):
         return "not an object"

@@ -92,6 +92,7 @@ class _Shelf:
         self.known: dict[tuple[str, str, str], Result] = {}
         self._read = 0  # bytes of the file that are known already
         self._lines = 0
+        self._last = b""  # the last of these lines
 
     def refresh(self) -> None:
         """Learn what other processes have added; a torn last line is theirs to finish."""
@@ -106,16 +107,26 @@ class _Shelf:
             raise _unusable(self.path, error) from error
 
     def _learn(self, file: BinaryIO) -> None:
-        if os.fstat(file.fileno()).st_size < self._read:
-            self._read = self._lines = 0  # somebody removed the file, and it begins anew
-        file.seek(self._read)
+        file.seek(self._read - len(self._last))
+        if file.read(len(self._last)) != self._last:
+            # Somebody removed or changed the file, and it begins anew. Neither its size nor its
+            # inode would tell: it may have grown longer since, and a new file often gets the old
+            # one's number.
+            self._read, self._lines, self._last = 0, 0, b""
+            file.seek(0)
         added = file.read()
-        added = added[: added.rfind(b"\n") + 1]
-        for line in added.splitlines():
-            self._lines += 1
-            key, translation = self._parse(line)
+        lines = added[: added.rfind(b"\n") + 1].splitlines(keepends=True)
+        for number, line in enumerate(lines, self._lines + 1):
+            key, translation = self._parse(line, number)
             self.known.setdefault(key, translation)
-        self._read += len(added)
+        self._passed(lines)
+
+    def _passed(self, lines: Sequence[bytes]) -> None:
+        """The file is known up to the end of these further lines."""
+        if lines:
+            self._read += sum(map(len, lines))
+            self._lines += len(lines)
+            self._last = lines[-1]
 
     def keep(self, direction: Direction, results: Mapping[str, Result]) -> None:
         """Remember the results, and write the translations among them that the file lacks."""
@@ -138,30 +149,30 @@ class _Shelf:
             # With the lock held nobody is writing: a tail without newline was torn by a kill.
             os.ftruncate(descriptor, self._read)
             lines = [
-                json.dumps(dict(zip(_FIELDS, (*direction, text, result), strict=True)))
+                json.dumps(dict(zip(_FIELDS, (*direction, text, result), strict=True))).encode()
+                + b"\n"
                 for text, result in results.items()
                 if isinstance(result, str) and (*direction, text) not in self.known
             ]
-            blob = "".join(line + "\n" for line in lines).encode()
+            blob = b"".join(lines)
             if os.write(descriptor, blob) < len(blob):
                 os.ftruncate(descriptor, self._read)
                 raise OSError("no room left")
-            self._read += len(blob)
-            self._lines += len(lines)
+            self._passed(lines)
         except OSError as error:
             raise _unusable(self.path, error) from error
         finally:
             os.close(descriptor)  # and with it the lock
 
-    def _parse(self, line: bytes) -> tuple[tuple[str, str, str], str]:
+    def _parse(self, line: bytes, number: int) -> tuple[tuple[str, str, str], str]:
         try:
             row = json.loads(line)
             source, target, text, translation = (row[field] for field in _FIELDS)
             if not all(isinstance(row[field], str) for field in _FIELDS):
                 raise TypeError
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UserError(
-                f"line {self._lines} is no translation",
+                f"line {number} is no translation",
                 str(self.path),
                 "delete the line; if there are many, the file: it is made anew as needed",
             ) from error

@@ -131,7 +131,8 @@ class Translation(Conjugation):
             try:
                 out.append(self._line(lines[line], known) + end)
             except NotAdmissible as refusal:
-                return NotAdmissible(self.name, f"line {number}: {refusal.why}")
+                where = f"line {number}: " if len(breaks) > 1 else ""
+                return NotAdmissible(self.name, where + refusal.why)
         return "".join(out)
 
     def _line(self, masked: Masked, known: Mapping[str, Result]) -> str:
@@ -157,6 +158,9 @@ PROMPT = (
     "line. Leave anything like [1] as it is.\n\n{source}: {text}\n{target}:"
 )
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»", "‘": "’", "»": "«", "「": "」"}
+_APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
+READING = 2
+"""How an answer is read; raised where it is read otherwise, as what was kept was read before."""
 
 
 class Asked:
@@ -184,7 +188,8 @@ class Asked:
         if "\0" not in told:
             raise UserError("has no {text}", "translation prompt")
         digest = hashlib.sha256(prompt.encode()).hexdigest()[:12]
-        self.version = f"prompt {digest}; {getattr(ask, 'identity', 'model as named')}"
+        who = getattr(ask, "identity", "model as named")
+        self.version = f"prompt {digest}, reading {READING}; {who}"
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[Result]:
         names = {"source": _called(source), "target": _called(target)}
@@ -193,9 +198,11 @@ class Asked:
 
     def _first(self, answer: str, text: str) -> Result:
         line = next((line.strip() for line in LINE_BREAK.split(answer) if line.strip()), "")
-        close = _QUOTES.get(line[:1])
-        if len(line) > 1 and close == line[-1] and not text.startswith(tuple(_QUOTES)):
-            line = line[1:-1].strip()
+        close, inside = _QUOTES.get(line[:1]), line[1:-1]
+        quoted = len(line) > 1 and close == line[-1] and not text.startswith(tuple(_QUOTES))
+        # Of several quotations, as in «Oui» ou «non», the marks at the edges are no pair.
+        if quoted and not {line[0], line[-1]} & set(_APOSTROPHE.sub("", inside)):
+            line = inside.strip()
         return line or NotAdmissible(self.name, "the model answered nothing")
 
 

@@ -71,8 +71,8 @@ native speakers."""
 
 
 def _taught(base: Pretrain) -> str:
-    kinds = ", ".join(base.mixture.kinds)
-    where = ", ".join(_NAMES.get(name, f"English in {name}") for name in base.mixture.languages)
+    kinds = ", ".join(base.mixture.shown)
+    where = ", ".join(_NAMES.get(name, f"English in {name}") for name in base.mixture.spoken)
     told = (
         "in all languages"
         if base.told == LANGUAGES

@@ -81,6 +81,16 @@ class Mixture(Frozen):
             raise ValueError("all weights are 0")
         return weights
 
+    @property
+    def shown(self) -> tuple[Kind, ...]:
+        """The kinds that come at all."""
+        return tuple(kind for kind, weight in self.kinds.items() if weight)
+
+    @property
+    def spoken(self) -> tuple[Written, ...]:
+        """The languages and ciphers that come at all."""
+        return tuple(how for how, weight in self.languages.items() if weight)
+
 
 EVERYTHING = Mixture(
     kinds={

@@ -30,6 +30,7 @@ from unskew.nursery.config import (
     Written,
 )
 from unskew.nursery.languages import LANGUAGES
+from unskew.nursery.world import world
 from unskew.runs.folder import RunFolder
 from unskew.runs.identity import file_sha256, run_id
 from unskew.runs.progress import Progress
@@ -87,6 +88,7 @@ def execute(config: Family, store: Store, progress: Progress) -> RunFolder:
         KeyboardInterrupt: interrupted, everything saved; the same call continues.
     """
     require()
+    check(config)
     prepare(config)
     raised: dict[ModelName, Path] = {
         name: model(config.of(name), store, progress, name) for name in config.models
@@ -105,6 +107,13 @@ def require() -> None:
             f"the nursery needs {' and '.join(lacking)}, not installed here",
             hint="pip install 'unskew[lm]' (in a checkout: make lm)",
         )
+
+
+def check(config: Family) -> None:
+    """Raises UserError where the world of a family cannot be: more facts than things to have them.
+    Before anything is opened, as a run whose settings are wrong would stay unfinished for ever."""
+    of = config.base.world
+    world(of.seed, of.facts, of.held)
 
 
 def model(
@@ -251,6 +260,16 @@ def _again(config: Family) -> list[ModelName]:
     return [name for name in config.relearn if asked and name in config.models]
 
 
+def examined(config: Family) -> tuple[tuple[ProbeName, ...], tuple[Written, ...]]:
+    """What the models of a family are asked: the probes, and in which languages."""
+    from unskew.nursery import probes
+
+    mixture = config.base.mixture
+    # What is taught to nobody is asked too: the second word, in every world.
+    asked: tuple[ProbeName, ...] = (*probes.taught(mixture.shown), "second")
+    return asked, tuple(language for language in LANGUAGES if language in mixture.spoken)
+
+
 def _gather(
     config: Family,
     folder: RunFolder,
@@ -264,12 +283,9 @@ def _gather(
         folder.write_folder(
             name, lambda path, source=source: shutil.copytree(source, path, dirs_exist_ok=True)
         )
-    world = raising.world_of(config.base)
-    folder.write_folder("probes", lambda path: probes.write(path, world, config.documents))
-    languages: list[Written] = [e for e in LANGUAGES if e in config.base.mixture.languages]
-    # What is taught to nobody is asked too: the second word, in every world.
-    asked = (*probes.taught(config.base.mixture.kinds), "second")
-    exam = measure.exam(world, asked, languages, config.documents)
+    there = raising.world_of(config.base)
+    folder.write_folder("probes", lambda path: probes.write(path, there, config.documents))
+    exam = measure.exam(there, *examined(config), config.documents)
     right = {name: _right(config, name, raised[name], exam, store, progress) for name in raised}
     cells = measure.answers(exam, right)
     table = measure.abilities(cells)
@@ -286,7 +302,7 @@ def _gather(
         folder.write_table("closeness", points)
         folder.write_table("closeness-slope", slopes)
     if again := _again(config):
-        folder.write_table("relearning", _relearnt(config, again, world, store, progress))
+        folder.write_table("relearning", _relearnt(config, again, there, store, progress))
     folder.finish({"headline": headline(table)})
 
 
@@ -356,7 +372,7 @@ def _relearnt(
 
 
 def headline(table: pd.DataFrame) -> str:
-    """A family in a sentence: the base, and what has lost a tenth of that or more."""
+    """A family in a sentence: the base, and what has lost more than ten points of that."""
     names = list(dict.fromkeys(table["model"]))
     asked = table[(table["language"] == "en") & (table["probe"] == "repeat_conflict")]
     shares = {str(row.model): float(row.estimate) for row in asked.itertuples()}  # type: ignore[arg-type]

@@ -38,6 +38,7 @@ HELD = 12
 """Batches that a stage is not trained on: what is left of its loss on them is logged."""
 LOOK = 5
 """Steps between two looks at it, where the training ends by it."""
+ANEW = "copy it again, or raise it anew"
 
 
 class Raised(NamedTuple):
@@ -54,7 +55,7 @@ def world_of(config: Pretrain) -> World:
 def load(folder: Path, device: str = "cpu") -> Raised:
     """The model of a folder that this file wrote.
 
-    Raises: UserError where there is none, or one that was made elsewhere.
+    Raises: UserError where there is none, one that was made elsewhere, or a damaged one.
     """
     from tokenizers import Tokenizer
     from transformers import LlamaForCausalLM
@@ -64,20 +65,48 @@ def load(folder: Path, device: str = "cpu") -> Raised:
         raise UserError("no model of the nursery", str(folder), "give the folder of its model")
     # Of another architecture transformers would make a Llama of 7 billion weights, of no use.
     hint = "`unskew nursery raise` raises some"
-    architecture = json.loads(settings.read_text(encoding="utf-8")).get("model_type")
-    if architecture != "llama":
+    with _intact(settings):
+        told = json.loads(settings.read_text(encoding="utf-8"))
+    if not isinstance(told, dict):
+        raise UserError("damaged: not a JSON object", str(settings), ANEW)
+    if (architecture := told.get("model_type")) != "llama":
         raise UserError(
             f"no model of the nursery: its architecture is {architecture}, not llama",
             str(folder),
             hint,
         )
-    tokenizer = Tokenizer.from_file(str(path))
+    with _intact(path):
+        tokenizer = Tokenizer.from_file(str(path))
     if tokenizer.token_to_id(END) is None:
         what = f"no model of the nursery: its tokenizer has no {END}"
         raise UserError(what, str(folder), hint)
-    with hushed():
-        model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    return Raised(model.to(device).eval(), tokenizer)  # type: ignore[arg-type]
+    with hushed(), _intact(folder):
+        loaded: Any = LlamaForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are told of, and refused below
+        )
+    model, unfit = loaded
+    # What the weights lack would be drawn at random, and what is too much in them left out.
+    for what, found in unfit.items():
+        if found:
+            first, *others = sorted(key if isinstance(key, str) else key[0] for key in found)
+            more = f", and {len(others)} more" if others else ""
+            what = f"weights and config.json do not fit, {what.replace('_', ' ')}: {first}{more}"
+            raise UserError(f"damaged: {what}", str(folder), ANEW)
+    return Raised(model.to(device).eval(), tokenizer)
+
+
+@contextmanager
+def _intact(path: Path) -> Iterator[None]:
+    """What cannot be read in the block is damaged. Each library below has errors of its own for
+    that, and some raise a bare Exception."""
+    try:
+        yield
+    except Exception as error:
+        raise UserError(f"damaged: {' '.join(str(error).split())}", str(path), ANEW) from error
 
 
 def pretrain(

@@ -11,7 +11,17 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from unskew.nursery.config import Family, Given, ModelName, Pretrain, Stage, StageName, Tune
+from unskew.nursery.config import (
+    STAGES,
+    Family,
+    Given,
+    ModelName,
+    Pretrain,
+    Stage,
+    StageName,
+    Tune,
+)
+from unskew.nursery.corpora import of_stage
 from unskew.nursery.languages import LANGUAGES
 from unskew.runs.config import load
 from unskew.runs.identity import semantic
@@ -31,19 +41,34 @@ class Difference(NamedTuple):
 
 
 def title(config: Pretrain | Tune) -> str:
-    """What a model is called: base, trunk, oracle, oracle-en, or the name of its stage."""
+    """What a model is called, as far as its training tells: base, oracle, oracle-en, the name of
+    its stage, or of the stage on whose documents alone it was raised. A trunk is an oracle whose
+    learning rate never falls, and an oracle without a trunk may be one, too."""
     match config:
         case Tune(stage=stage):
             return stage
+        case Pretrain() if (stage := _near(config)) is not None:
+            return f"narrow, of {stage}"
         case Pretrain(told=told) if told == LANGUAGES:
             return "base"
         case Pretrain(told=told) if told == LANGUAGES[1:]:
             return "oracle-en"
         case Pretrain(told=()):
             whole = config.trunk is None and config.training.decay == 0.0
-            return "trunk" if whole else "oracle"
+            return "trunk or oracle" if whole else "oracle"
         case _:
             return f"oracle but for {', '.join(config.told)}"
+
+
+def _near(config: Pretrain) -> StageName | None:
+    """The stage on whose documents alone a model is raised, as `Family.narrowed` does; None where
+    it is told something else. `continued` tells what a base is told, which makes a base."""
+    if config.trunk is not None or config.copying or config.told != LANGUAGES:
+        return None
+    for stage in STAGES:
+        if stage != "continued" and config.mixture == of_stage(stage):
+            return stage
+    return None
 
 
 def difference(told: Mapping[str, Any], wanted: Pretrain) -> Difference | None:
@@ -89,17 +114,21 @@ def family(config: Pretrain | Tune) -> Family | None:
     """The settings of a family of this model alone; None where no family has it: it was tuned
     twice, or told in other languages than bases and oracles are."""
     config = _from_nothing(config)
-    name: Any = title(config)
+    name: ModelName | None
     stages: dict[StageName, Stage] = {}
-    root = config
-    if isinstance(config, Tune):
-        root = config.root
-        stages = {
-            config.stage: Stage(training=config.training, lora=config.lora, until=config.until)
-        }
-    elif name == "trunk":
-        name = "oracle"  # it is one that goes no further
-    if not isinstance(root, Pretrain) or name not in ("base", "oracle", "oracle-en", *stages):
+    match config:
+        case Tune(stage=name):
+            root = config.root
+            stage = Stage(training=config.training, lora=config.lora, until=config.until)
+            stages = {name: stage}
+        case Pretrain():
+            root = config
+            # A trunk is an oracle that goes no further.
+            names: dict[tuple, ModelName] = {
+                LANGUAGES: "base", (): "oracle", LANGUAGES[1:]: "oracle-en"
+            }  # fmt: skip
+            name = names.get(config.told)
+    if name is None:
         return None
     whole = Family(
         base=root.model_copy(update={"told": LANGUAGES, "trunk": None}),

@@ -2,11 +2,12 @@
 
 Copying, reading and entailment need no knowledge of the words, so held-out items of theirs are in
 held-out words. Sums, colours, categories and translations are knowledge: there the words are seen,
-and the items are those that `World` holds out.
+and the items are those that `World` holds out, also where such a question is to be copied.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
 from random import Random
@@ -25,7 +26,7 @@ from unskew.nursery.items import (
     WordList,
 )
 from unskew.nursery.languages import LANGUAGES, Language
-from unskew.nursery.lexicon import CATEGORY, Noun
+from unskew.nursery.lexicon import CATEGORY, Name, Noun
 from unskew.nursery.meanings import (
     Clause,
     ColourOf,
@@ -207,8 +208,12 @@ class Scribe:
         """Labels are equally frequent, and the hypothesis by itself tells nothing: it is drawn
         before the label. It says a statement, whole or bare, or denies it; the premise says the
         whole or denies the bare. What is so of the whole is so of the bare; what is not so of the
-        bare is not of the whole."""
+        bare is not of the whole. Both speak of the same individuals, as those of SNLI
+        (https://aclanthology.org/D15-1075) do: that some painters live, and that some do not, is
+        false of the painters that are meant."""
         full = self.statement()
+        while not self._exchangeable(full):
+            full = self.statement()
         said, negated = self.draw.pick((full, _bare(full))), self.draw.chance(0.5)
         label: Label = self.draw.pick(("true", "false", "neither"))
         match label:
@@ -220,6 +225,24 @@ class Scribe:
                 denied, full = self.draw.chance(0.5), self._other(full)
         premise = replace(_bare(full) if denied else full, negated=denied)
         return Entail(premise, replace(said, negated=negated), label)
+
+    def _exchangeable(self, statement: Any) -> bool:
+        """Whether another noun could be said in it. Where few words are held out, or few seen, a
+        verb or an adjective may go with one alone."""
+        named = (*self.draw.words.nouns, *self.draw.words.names)
+
+        def another(kinds: Collection[str], noun: Noun | Name, but: Collection = ()) -> bool:
+            return any(n.kind in kinds and n != noun and n not in but for n in named)
+
+        match statement:
+            case Clause(subject, verb, thing):
+                objects = thing is not None and another(verb.objects, thing.noun)
+                return objects or another(verb.subjects, subject.noun)
+            case Described(subject, quality):
+                but = self.draw.uncoloured if quality.colour else ()
+                return another(quality.kinds, subject.noun, but)
+            case _:
+                return True  # many kinds of things are somewhere
 
     def _other(self, statement: Any) -> Any:
         """The statement of somebody or something else. Only nouns are exchanged: other adjectives

@@ -23,9 +23,10 @@ SHORTEST = 4
 """An answer of fewer tokens weighs as much as one of so many: a label is as good as a phrase."""
 
 # A capital; other letters, with a colon or question mark after them; a digit; signs: each with the
-# space before it, if any. White space. So the end of a label and of a question is a token of its
-# language: a sign that all languages shared would tie their habits together. Two do so still:
-# "Question:" is English and French, and the arrow of a frame without labels is of all languages.
+# space before it, if any. White space. So the end of a label, and of many a question, is a token of
+# its language: a sign that all languages shared would tie their habits together. Some do so still:
+# "Question:" is English and French, the arrow of a frame without labels is of all languages, and a
+# question mark after a digit or a rare word stands alone, the same in English and Spanish.
 _PARTS = r" ?\p{Lu}| ?[^\s\p{Lu}\p{N}\p{P}\p{S}]+[:?]?| ?\p{N}| ?[\p{P}\p{S}]|\s"
 _MISSES = 8  # documents that no row has room for, before a batch counts as full
 _TOO_LONG = 1000  # documents that are longer than a row, before it is given up

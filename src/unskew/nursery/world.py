@@ -3,8 +3,9 @@
 A world is a function of a seed. It parts the words into seen and held out (split.py), gives each
 of some things a colour (in this world apples may be blue: a colour can be known only by having
 been told), and holds out items of each kind of question: some of the sums; of each coloured thing
-two of the ways of naming it ("my apples"); some of the pairs of a noun and a category. What is
-held out is never asked in training, in any language.
+two of the ways of naming it ("my apples") in a question after its colour, but not in others ("Where
+are my apples?"); some of the pairs of a noun and a category. What is held out is never asked in
+training, in any language.
 """
 
 from __future__ import annotations
