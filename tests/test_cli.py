@@ -12,10 +12,13 @@ import yaml
 from pydantic import TypeAdapter
 
 import unskew.regression.study
+from report.test_audit import logged
 from toys import Toy
 from unskew.cli import main
 from unskew.errors import UserError
 from unskew.regression.config import Experiment, Study
+from unskew.report import page
+from unskew.runs.folder import RunFolder
 from unskew.runs.identity import run_id
 from unskew.runs.store import Store
 
@@ -316,6 +319,98 @@ def test_runs_are_listed_of_a_folder_and_only_runs(tmp_path: Path, capsys: Captu
     assert "no runs in" in capsys.readouterr().out
     assert main(["runs", "--runs", str(tmp_path / "file")]) == 2
     assert "no folder of runs" in capsys.readouterr().err
+
+
+HOSTILE = "a\x1b[31m\x07\u202eb"
+INERT = "a⟨U+001B⟩[31m⟨U+0007⟩⟨U+202E⟩b"
+"""Text of a folder that somebody sent, and how a terminal is shown it."""
+
+
+def test_names_and_headlines_of_runs_cannot_move_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def execute(_config: Study, store: Store, _progress: object) -> object:
+        with store.open(Toy()) as folder:
+            folder.write_text("report.html", "<p>")
+            folder.finish({"headline": HOSTILE})
+        return folder
+
+    put_study(monkeypatch, execute)
+    assert main(["run", "demo", "--runs", "mine"]) == 0
+    assert capsys.readouterr().out.startswith(f"{INERT}\nrun: ")
+    (tmp_path / "mine" / HOSTILE).mkdir()
+    (tmp_path / "mine" / HOSTILE / "config.json").write_text("{}")
+    assert main(["runs", "--runs", "mine"]) == 0
+    finished, unfinished = capsys.readouterr().out.splitlines()
+    assert finished.endswith(f"  {INERT}")
+    assert re.fullmatch(rf"{re.escape(INERT)} +unfinished +-", unfinished)
+
+
+def test_a_task_that_fails_a_job_cannot_move_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr(page, "write", lambda runs, out: out)
+    folders = [str(logged(tmp_path / name, task=HOSTILE)) for name in ("base", "tuned")]
+    words = ["--fail-on", "retained", "inconclusive", "--set", "rules.resamples=999"]
+    assert main(["audit", "--from-logs", *folders, *words]) == 1
+    shown = capsys.readouterr()
+    assert f"failed: {INERT} is " in shown.err
+    assert not {"\x07", "\u202e"} & set(shown.out + shown.err)
+
+
+def test_a_page_among_the_runs_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """`runs/*` finds the page of `unskew demo`, too."""
+    drawn: list[list[str]] = []
+
+    def write(runs: list[RunFolder], out: Path) -> Path:
+        drawn.append([run.id for run in runs])
+        out.touch()
+        return out
+
+    monkeypatch.setattr(page, "write", write)
+    with Store(Path("runs")).open(Toy()) as folder:
+        folder.finish()
+    Path("runs/demo.html").touch()
+    found = sorted(map(str, Path("runs").iterdir()))
+    assert main(["report", *found, "--out", "comparison.html"]) == 0
+    shown = capsys.readouterr()
+    assert drawn == [[run_id(Toy())]]
+    assert shown.err == "left out: runs/demo.html (pages, not runs)\n"
+    assert shown.out == "page: comparison.html\n"
+    assert main(["report", "runs/demo.html"]) == 2
+    assert "runs/demo.html: this is a page, and no run" in capsys.readouterr().err
+
+
+def test_a_page_in_a_pipe_is_alone_there(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setattr(page, "write", lambda runs, out: out)
+    with Store(Path("runs")).open(Toy()) as folder:
+        folder.finish()
+    os.mkfifo("pipe")
+    assert main(["report", folder.id, "--out", "pipe"]) == 0
+    assert capsys.readouterr() == ("", "page: pipe\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--include", "nursery:probes", "./base", "./tuned"],
+        ["--tasks", "unskew_nli_en", "./base", "./tuned"],
+        ["--conjugations", "en-fr", "./adapter"],
+        ["--include", "nursery:base"],
+    ],
+)
+def test_models_that_an_option_has_taken_are_not_lost(words: list[str], capsys: Captured) -> None:
+    for name in ("base", "tuned", "adapter"):
+        Path(name).mkdir()
+        Path(name, "tasks.yaml").touch()
+        Path(name, "adapter_config.json" if name == "adapter" else "config.json").touch()
+    assert main(["audit", *words, "--runs", "mine"]) == 2
+    shown = capsys.readouterr()
+    assert "this is a model: name BASE and TUNED before the options" in shown.err
+    assert shown.out == ""
+    assert not Path("mine").exists()
 
 
 def test_the_installed_command_and_the_module_are_the_same() -> None:

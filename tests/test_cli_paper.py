@@ -71,6 +71,9 @@ def test_a_dry_run_says_what_would_run_and_how_long(
         (["--results", "nowhere"], "there is no such folder of results"),
         (["make", "conjugat", "--scale", "demo"], "did you mean 'conjugate'"),
         (["make", "conjugate"], "--scale"),
+        (["make", "diversity", "--scale", "small"], "nothing makes this at the scale small"),
+        (["--runs", "file"], "file: this is a file, and no folder of runs"),
+        (["make", "--scale", "demo", "--dry-run", "--runs", "file"], "and no folder of runs"),
         (["mak"], "mak"),
     ],
 )
@@ -79,8 +82,11 @@ def test_mistakes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    Path("file").touch()
     assert main(["paper", *words]) == 2
-    assert message in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert message in err
+    assert out == ""
 
 
 def test_a_damaged_table_is_a_mistake_and_no_traceback(

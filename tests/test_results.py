@@ -61,6 +61,14 @@ def test_no_host_user_or_path(folder: Path):
             assert host not in text
 
 
+def test_a_run_has_its_manifest():
+    runs = [
+        path.parent for path in RESULTS.rglob("config.json") if "id" in read(path.parent, "config")
+    ]
+    assert len(runs) > 10
+    assert [str(folder) for folder in runs if not (folder / "manifest.json").exists()] == []
+
+
 @pytest.mark.parametrize("path", TABLES, ids=name)
 def test_tables_are_what_their_runs_wrote(path: Path):
     import hashlib

@@ -93,6 +93,7 @@ def demo(
     from unskew.regression import study
     from unskew.regression.config import Experiment
     from unskew.report import page
+    from unskew.report.audit_rows import line
     from unskew.runs.config import load
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store, shorten
@@ -104,7 +105,7 @@ def demo(
     with Progress() as progress:
         regression = study.execute(laboratory, store, progress)
     headline = regression.extra.get("headline", regression.id)
-    print(f"\nThe laboratory: {headline}\n", flush=True)
+    print(f"\nThe laboratory: {line(headline)}\n", flush=True)
     with Progress() as progress:
         audited = audits.execute(pair, store, progress)
     print("\nTwo small language models:")
@@ -157,6 +158,7 @@ def run(
     changes = [*overrides, *([] if threads is None else [f"threads={threads}"])]
     config = load(preset, changes, TypeAdapter(Experiment))
     from unskew.regression import study
+    from unskew.report.audit_rows import line
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store, shorten
 
@@ -172,7 +174,7 @@ def run(
     with Progress() as progress:
         folder = study.execute(config, Store(runs), progress)
     if headline := folder.extra.get("headline"):
-        print(headline)
+        print(line(headline))
     print(f"run:  {shorten(folder.path)}")
     drawn = folder.path / "report.html"
     if not drawn.exists() and folder.tables() and runs.resolve() in folder.path.resolve().parents:
@@ -188,6 +190,7 @@ def run(
 @app.command(name="runs", sort_key=2, help_epilogue="Example:\n  unskew runs --runs /data/runs")
 def list_(*, runs: Runs = Path("runs")) -> int:
     """List the runs: id, state (finished, unfinished, damaged), time in UTC, headline."""
+    from unskew.report.audit_rows import line
     from unskew.runs.catalogue import list_runs
 
     if runs.exists() and not runs.is_dir():
@@ -196,10 +199,11 @@ def list_(*, runs: Runs = Path("runs")) -> int:
     if not entries:
         print(f"no runs in {runs}; start one with: unskew run demo")
         return OK
-    width = max(len(entry.id) for entry in entries)
+    # Folders and manifests are whatever somebody sent: none of their text moves the terminal.
+    width = max(len(line(entry.id)) for entry in entries)
     for entry in entries:
-        when, headline = entry.when or "-", entry.headline or ""
-        print(f"{entry.id:{width}}  {entry.state:10}  {when:20}  {headline}".rstrip())
+        when, headline = line(entry.when or "-"), line(entry.headline or "")
+        print(f"{line(entry.id):{width}}  {entry.state:10}  {when:20}  {headline}".rstrip())
     return OK
 
 
@@ -220,18 +224,28 @@ def report(
     runs: Runs = Path("runs"),
 ) -> int:
     """Write one page about finished runs: self-contained, opens offline."""
+    from unskew.report.audit_rows import line
     from unskew.runs.store import named, shorten
 
-    folders = [named(name, runs) for name in (run, *more)]
+    given = (run, *more)
+    pages = [name for name in given if name.endswith(".html") and Path(name).is_file()]
+    if len(pages) == len(given):
+        raise UserError("this is a page, and no run", pages[0], "`unskew runs` lists the runs")
+    if pages:  # `runs/*` finds them, too
+        print(f"left out: {', '.join(map(line, pages))} (pages, not runs)", file=sys.stderr)
+    folders = [named(name, runs) for name in given if name not in pages]
     shown = [folder for folder in folders if folder.config.get("kind") not in ("judge", "sweep")]
     if not shown:
         hint = "the command that made it shows it again"
         raise UserError("this kind of run has no page", str(folders[0].path), hint)
-    if left_out := [folder.id for folder in folders if folder not in shown]:
+    if left_out := [line(folder.id) for folder in folders if folder not in shown]:
         print(f"left out: {', '.join(left_out)} (no page shows them)", file=sys.stderr)
     from unskew.report import page
 
-    print(f"page: {shorten(page.write(shown, out))}")
+    drawn = page.write(shown, out)
+    # What went into a pipe is the page alone.
+    where = sys.stdout if drawn.is_file() else sys.stderr
+    print(f"page: {shorten(drawn)}", file=where)
     return OK
 
 

@@ -22,6 +22,8 @@ PAIR = ("nursery:base", "nursery:instruct")
 PAIR_TASKS = ("nursery_repeat_conflict_en", "nursery_capitalise_conflict_en")
 PAIR_CONJUGATIONS = ("en-fr", "en-es", "en-qon")
 PAIR_PROBES = "nursery:probes"
+MODEL = ("config.json", "adapter_config.json")
+"""What the folder of a model, or of an adapter, holds."""
 VERDICTS = ("retained", "suppressed", "not-recovered", "inconclusive")
 
 AUDIT_USAGE = "Usage: unskew audit [BASE TUNED] [--tasks T ...] [--conjugations C ...]"
@@ -133,6 +135,7 @@ def audit(
     if conjugated_logs is not None:
         raise UserError("--conjugated-logs goes with --from-logs")
     if base is None:
+        _no_model_among((*include, *tasks, *conjugations))
         base, tuned = PAIR
         if not tasks:
             tasks, include = PAIR_TASKS, (PAIR_PROBES, *listed(include))
@@ -213,6 +216,17 @@ def paper_lm(
     return _run(preset(pair, changes), runs, dry_run, ())
 
 
+def _no_model_among(words: tuple[str, ...]) -> None:
+    """An option that takes several words takes the models that follow it, too, and another pair
+    would be audited in their place: UserError where one of the words is a model's folder."""
+    from unskew.runs.store import expanded
+
+    for word in listed(words):
+        if any((expanded(word) / name).is_file() for name in MODEL):
+            hint = "as in: unskew audit ./base ./tuned --tasks unskew_nli_en"
+            raise UserError("this is a model: name BASE and TUNED before the options", word, hint)
+
+
 def audit_of_the_pair(threads: int | None) -> "Audit":
     """The audit of the two models that ship, as `unskew audit` without names runs it."""
     from unskew.audit.config import load
@@ -266,6 +280,7 @@ def _run(config: "Audit", runs: Path, dry_run: bool, failing: tuple[str, ...]) -
 def _shown(folder: "RunFolder", failing: tuple[str, ...]) -> int:
     """The verdicts on the terminal, the page, and the exit code that was asked for."""
     from unskew.report import page
+    from unskew.report.audit_rows import line
     from unskew.runs.store import shorten
 
     verdicts = say(folder)
@@ -276,7 +291,7 @@ def _shown(folder: "RunFolder", failing: tuple[str, ...]) -> int:
     print(f"page: {shorten(drawn)}")
     hit = verdicts[verdicts["verdict"].str.replace(" ", "-").isin(failing)]
     for task, verdict in zip(hit["task"], hit["verdict"], strict=True):
-        print(f"failed: {task} is {verdict}", file=sys.stderr)
+        print(f"failed: {line(task)} is {verdict}", file=sys.stderr)
     return FAILED if len(hit) else 0
 
 

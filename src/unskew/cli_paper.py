@@ -48,6 +48,7 @@ def claims(
     from unskew.paper.show import terminal
     from unskew.runs.store import shorten
 
+    _check(runs)
     if results is not None and not results.is_dir():
         raise UserError("there is no such folder of results", str(results))
     found = reference() if results is None else results
@@ -90,15 +91,20 @@ def make(
     from unskew.paper.show import terminal
     from unskew.runs.store import shorten
 
+    _check(runs)
     wanted = chosen(ids)
+    nothing = [claim for claim in wanted if scale not in claim.sources]
+    names = ", ".join(claim.id for claim in nothing)
+    if len(nothing) == len(wanted):
+        scales = "; ".join(f"{c.id}: {', '.join(c.sources) or 'at none'}" for c in nothing)
+        raise UserError(f"nothing makes this at the scale {scale}", names, f"scales: {scales}")
     steps = plan(wanted, scale, Shelf(runs))
     for step in steps:
         print(f"{step.state:8}  {step.part.name}: {step.part.takes}")
         for command in step.part.commands:
             print(f"          {command}")
-    nothing = [claim.id for claim in wanted if scale not in claim.sources]
     if nothing:
-        print(f"nothing makes at this scale: {', '.join(nothing)}", file=sys.stderr)
+        print(f"nothing makes at this scale: {names}", file=sys.stderr)
     if dry_run:
         return 0
     page = made(steps, scale, Means(runs, threads, device))
@@ -106,3 +112,8 @@ def make(
     if page is not None:
         print(f"page: {shorten(page)}")
     return 0
+
+
+def _check(runs: Path) -> None:
+    if runs.exists() and not runs.is_dir():
+        raise UserError("this is a file, and no folder of runs", str(runs))

@@ -124,9 +124,11 @@ def test_the_claims_of_the_reference_grid_are_those_that_its_run_wrote() -> None
 
 
 def bench(verdict: str, witness: str | None, **position: float | None) -> Place:
-    found = {"verdict": [verdict], "witness": [witness], "reason": ["why"], "clusters": [72]}
-    row = {"probe": "through en-es", "estimate": 0.9, "low": 0.8, "high": 1.0} | position
-    rows = [row | {"seed": None}, row | {"seed": 0, "estimate": 0.1}]
+    found = {"verdict": [verdict], "witness": [witness], "reason": ["why"], "clusters": [72],
+             "level": [0.05], "probes": [10]}  # fmt: skip
+    row = {"probe": "through en-es", "seed": None, "estimate": 0.9, "low": 0.8, "high": 1.0}
+    seeds = [{"seed": 0, "low": 0.7, "high": 0.9}, {"seed": 1, "low": 0.85, "high": 1.1}]
+    rows = [row | position, *(row | {"estimate": 0.1} | seed for seed in seeds)]
     tables = {"removal": pd.DataFrame(found), "positions": pd.DataFrame(rows)}
     return Place(Path("x"), {}, {name: lambda t=t: t for name, t in tables.items()})
 
@@ -141,7 +143,11 @@ def bench(verdict: str, witness: str | None, **position: float | None) -> Place:
 )
 def test_what_the_bench_says(verdict: str, word: str) -> None:
     found = removal(bench(verdict, "through en-es"))
-    assert (found.word, found.found) == (word, "0.90 (0.80 to 1.00), through en-es")
+    assert (found.word, found.found) == (word, "0.90 (0.70 to 1.10), through en-es")
+    assert found.basis == "72 clusters of documents; bounds one-sided at 0.5% each"
+    assert (found.low, found.high) == (0.7, 1.1), "of every seed, as the verdict says it"
+    below = removal(bench(verdict, "through en-es", estimate=-0.001, low=-0.2))
+    assert below.found == "0.00 (−0.20 to 1.10), through en-es"
     assert removal(bench(verdict, None)).found == verdict
     null = removal(bench(verdict, "through en-es", low=None))
     assert (null.word, null.found, null.low) == (word, verdict, None)

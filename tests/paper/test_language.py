@@ -111,7 +111,7 @@ def test_a_family_without_slopes_is_not_run() -> None:
 
 def audit(word: str, low: float, high: float) -> Place:
     said = {"task": ["unskew_icl_a", "other"], "verdict": [word, "retained"], "words": ["w", "w"],
-            "conjugation": ["en-fr", None], "n": [200, 200]}  # fmt: skip
+            "conjugation": ["en-fr", None], "n": [200, 200], "level": [0.05, 0.05]}  # fmt: skip
     fell = {"task": ["unskew_icl_a"] * 2, "contrast": ["drop", "gain"], "low": [low, 0.0],
             "estimate": [(low + high) / 2, 0.1], "high": [high, 0.2], "n": [200, 200]}  # fmt: skip
     return place(verdicts=pd.DataFrame(said), contrasts=pd.DataFrame(fell))
@@ -145,3 +145,21 @@ def test_the_drop_of_a_real_pair(low: float, high: float, word: str) -> None:
     found = drop(("unskew_icl_",))(audit("suppressed", low, high))
     assert found.word == word
     assert found.found == f"{50 * (low + high):.0f} points ({100 * low:.0f} to {100 * high:.0f})"
+    assert found.basis == "200 documents; bounds one-sided at 5% each"
+
+
+def test_what_an_audit_does_not_say_is_not_said_for_it() -> None:
+    world = audit("suppressed", 0.5, 0.9)
+    tables = {name: world.table(name, ()) for name in ("verdicts", "contrasts")}
+    unknown = pd.array([None, None], dtype="Int64")
+    tables["verdicts"] = tables["verdicts"].assign(words=None, n=unknown)
+    tables["contrasts"] = tables["contrasts"].assign(n=unknown)
+    found = verdict(("unskew_icl_",))(place(**tables))
+    assert (found.found, found.basis, found.note) == ("suppressed through en-fr", "", "")
+    assert drop(("unskew_icl_",))(place(**tables)).basis == "bounds one-sided at 5% each"
+    tables["verdicts"] = tables["verdicts"].assign(level=None)
+    assert drop(("unskew_icl_",))(place(**tables)).basis == ""
+
+
+def test_a_slope_that_rounds_to_nothing_has_no_sign() -> None:
+    assert closeness("instruct", 1)(slopes((-0.001, -0.04, 0.03))).found == "0.00 (−0.04 to 0.03)"

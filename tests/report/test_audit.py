@@ -18,11 +18,13 @@ from report.audit_worlds import HOSTILE, WORLD, Made, run, tables
 from report.test_page import Page
 from report.test_page import run as study
 from report.worlds import table
+from unskew.audit import logs
 from unskew.report import audit, page
 from unskew.report.audit_charts import four_arms
 from unskew.report.audit_rows import headline, main, plain, tasks
 from unskew.report.audit_samples import KINDS, LONGEST, Samples, pack, said, samples
 from unskew.report.terminal import verdict_table
+from unskew.runs.store import Store
 
 WORST_FIRST = ["xnli-en", "fill-in-the-blank", "rare-words", "arithmetic"]
 
@@ -201,19 +203,41 @@ def test_what_is_missing_is_said_not_drawn(tmp_path: Path) -> None:
     assert "The audit holds no task." in seen.text
 
 
-def test_logs_without_conjugations(tmp_path: Path) -> None:
-    """What `--from-logs` leaves: two arms, no conjugation, nothing known of prompts."""
-    made = tables(world=(WORLD[2]._replace(conjugation=None, through={"french": (0.5, 0.5)}),))
-    for name in ("records", "arms"):
-        made[name] = made[name][made[name]["role"] == "plain"]
-    made["contrasts"] = made["contrasts"][made["contrasts"]["contrast"] == "drop"]
-    del made["transforms"]
-    seen = Page(written(tmp_path, made))
-    assert "arithmetic: retained, level." in seen.text
-    assert "Through s" not in seen.text
+def logged(folder: Path, through: str = "", task: str = "toy") -> Path:
+    """The samples of 40 documents, as lm-evaluation-harness logs them; half of them are right."""
+    folder.mkdir()
+    lines = [
+        {"doc_id": i, "doc": {"q": f"{through}{i}"}, "target": "x",
+         "arguments": [[f"{through}{i}", {}]], "resps": [["x"]], "filtered_resps": ["x"],
+         "filter": "none", "metrics": ["acc"], "acc": float(i % 2), "doc_hash": f"{through}{i}",
+         "target_hash": "t"}
+        for i in range(40)
+    ]  # fmt: skip
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / f"samples_{task}_2026-11-24T00-00-00.000000.jsonl").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("conjugated", [False, True])
+def test_of_logs_nothing_is_said_that_they_do_not_hold(tmp_path: Path, conjugated: bool) -> None:
+    """What `--from-logs` leaves: scores, and no trace of what became of a prompt."""
+    plain = logged(tmp_path / "a"), logged(tmp_path / "b")
+    under = (logged(tmp_path / "c", "s"), logged(tmp_path / "d", "s")) if conjugated else None
+    store = Store(tmp_path / "runs", shipped=False)
+    folder = logs.execute(plain, under, ["rules.resamples=999"], store)
+    counts = folder.read_table("transforms").set_index("conjugation")
+    assert len(counts) == 1 + conjugated
+    assert set(counts["n"]) == {40}
+    assert counts.drop(columns=["task", "role", "n"]).isna().all(axis=None)
+    written = page.write([folder], tmp_path / "p.html").read_text(encoding="utf-8")
+    seen = Page(written)
+    assert "Refusals, cut texts and round trips were not recorded." in seen.text
+    assert "Nothing was refused" not in seen.text
+    assert ("Through s" in seen.text) == conjugated
     packed = json.loads(seen.csv("r0-samples-data"))
-    assert packed["chosen"] == [None]
-    assert all(row[4] is None and row[5][2] is None for row in packed["rows"])
+    assert packed["chosen"] == [0 if conjugated else None]
+    if not conjugated:
+        assert all(row[4] is None and row[5][2] is None for row in packed["rows"])
 
 
 def test_an_audit_beside_a_study(tmp_path: Path) -> None:

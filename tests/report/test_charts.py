@@ -193,7 +193,7 @@ def test_rows_for_training_seeds_go_before_single_seeds() -> None:
 
 def test_every_colour_has_its_dark_twin() -> None:
     roles = [theme.BASE, theme.TUNED, theme.BACK, theme.OBSERVER, theme.REFERENCE]
-    used = {*roles, *theme.RAMP, *theme.OTHERS}
+    used = {*roles, theme.INK, *theme.RAMP, *theme.OTHERS}
     assert used == set(theme.DARK_OF)
     assert len(set(theme.DARK_OF.values())) == len(theme.DARK_OF)
     assert len(set(roles)) == len(roles)

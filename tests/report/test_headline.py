@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from report.worlds import INSIDE, around, table, tables, task_inference
+from unskew.report import audit_rows
 from unskew.report.claims import Verdict, claims
 from unskew.report.headline import conditional, headline
 from unskew.report.remarks import remark
 from unskew.report.rows import Figure, choose, inside, widest
-from unskew.report.words import interval, number, percent, spoken
+from unskew.report.words import fixed, interval, number, percent, spoken
 from unskew.runs.tables import tidy
 
 
@@ -276,3 +277,11 @@ def test_spans_and_conditions() -> None:
     assert "speak for training seeds" in conditional("training seeds")
     assert "conditional on these trained weights" in conditional("checkpoint")
     assert conditional("the moon") == "Intervals are conditional on: the moon."
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    assert fixed(-0.004, 2) == fixed(0.0, 2) == "0.00"
+    assert fixed(-0.4) == fixed(0.4) == "0"
+    assert (fixed(-0.006, 2), fixed(-1.5, 1)) == ("−0.01", "−1.5")
+    assert percent(-0.0004) == "0.0%"
+    assert (audit_rows.percent(-0.004), audit_rows.percent(-0.04)) == ("0%", "−4%")

@@ -285,6 +285,18 @@ def test_a_link_is_followed_and_a_pipe_is_written_to(tmp_path: Path) -> None:
     assert heard.read_text(encoding="utf-8") == said
 
 
+def test_a_pipe_that_is_read_no_further_is_no_mistake(tmp_path: Path) -> None:
+    """As of `| head`: the command ends quietly, by the error that says so."""
+    folder = run(tmp_path, {})
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with (
+        subprocess.Popen(["head", "-c", "10", pipe], stdout=subprocess.DEVNULL),
+        pytest.raises(BrokenPipeError),  # a page is longer than what a pipe holds
+    ):
+        page.write([folder], pipe)
+
+
 def test_headings_and_labels(full: str) -> None:
     seen = Page(full)
     assert [t for t, _ in seen.elements].count("h1") == 1

@@ -46,6 +46,7 @@ TRANSFORMS = {
     "inexact": "Int64", "chrf": "float64", "unanswerable": "Int64",
     "truncated_prompt": "Int64", "truncated_answer": "Int64",
 }  # fmt: skip
+COUNTED = tuple(TRANSFORMS)[4:]
 VERDICTS = {
     "task": "str", "verdict": "str", "conjugation": "str", "words": "str", "reason": "str",
     "n": "Int64", "clusters": "Int64", "n_needed": "Int64", "p": "float64",
@@ -143,12 +144,17 @@ def _arms(task: pd.DataFrame, chance: float) -> Arms:
 def _truncated(task: pd.DataFrame, beginning: bool) -> float | None:
     """The share of documents truncated in any arm, where that can change what is judged; None
     where nothing says (logs of others)."""
-    if task["exact"].isna().all():
+    if not _traced(task):
         return None
     harmful = ["prompt", "both"] if beginning else ["prompt", "answer", "both"]
     rows = task[task["role"] != CONTROL]
     cut = rows["truncated"].isin(harmful).groupby(rows["doc_id"]).any()
     return float(cut.mean())
+
+
+def _traced(task: pd.DataFrame) -> bool:
+    """Whether anything is known of what became of its prompts and answers."""
+    return bool(task["exact"].notna().any())
 
 
 def _arm_rows(task: pd.DataFrame, rules: Rules) -> Iterator[dict[str, Any]]:
@@ -210,15 +216,20 @@ def _likeness_rows(
 
 
 def _transform_rows(task: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """What each transform did to the prompts and answers of a task, in counts."""
+    """What each transform did to the prompts and answers of a task, in counts. Logs of others hold
+    no trace of it, and their counts are null: unknown, not 0."""
+    traced = _traced(task)
     plain = task[(task["role"] == PLAIN) & (task["arm"] == "base")].set_index("doc_id")["prompt"]
     for name, rows in task.groupby("conjugation", sort=False):
         base, tuned = (rows[rows["arm"] == arm] for arm in ("base", "tuned"))
+        about = {"task": task["task"].iloc[0], "conjugation": name, "role": rows["role"].iloc[0]}
+        if not traced:
+            yield about | {"n": len(base)} | dict.fromkeys(COUNTED)
+            continue
         refused = base["refused"].fillna(False)
         inexact = ~refused & ~base["exact"].fillna(True)
         lost = tuned["why"].notna() & ~tuned["refused"].fillna(False)
-        yield {
-            "task": task["task"].iloc[0], "conjugation": name, "role": rows["role"].iloc[0],
+        yield about | {
             "n": len(base), "refused": int(refused.sum()), "inexact": int(inexact.sum()),
             "chrf": _chrf(base[~refused], plain), "unanswerable": int(lost.sum()),
             "truncated_prompt": int(rows["truncated"].isin(["prompt", "both"]).sum()),

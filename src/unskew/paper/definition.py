@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from unskew.paper.findings import NOT_RUN, WORDS, Finding, Word, over
+from unskew.paper.findings import NOT_RUN, WORDS, Finding, Word, one_sided, over
 from unskew.paper.shelf import Place
 from unskew.purple.grid_claims import claims
 from unskew.report.audit_rows import line, records
-from unskew.report.rows import choose
+from unskew.report.removal import number, standing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ CELLS = (
     "subject", "enforcement", "attack", "defence", "input", "adaptive", "dsr", "low", "high", "n",
     "dsr_training", "taken", "taken_low", "taken_high", "let_through", "read_back", "answers",
 )  # fmt: skip
-COLUMNS = ("verdict", "witness", "reason", "clusters")
+COLUMNS = ("verdict", "witness", "reason", "clusters", "level", "probes")
 POSITIONS = ("probe", "seed", "estimate", "low", "high")
 
 
@@ -63,16 +63,15 @@ def removal(place: Place) -> Finding:
     words: dict[str, Word] = {"suppressed": "reproduced", "inconclusive": "inconclusive"}
     word = words.get(str(row["verdict"]), "not reproduced")
     basis, note = f"{row['clusters']} clusters of documents", line(str(row["reason"] or ""))
-    witness = choose(place.table("positions", POSITIONS), probe=row["witness"], seed=None)
-    if row["witness"] is None or witness.empty:
+    if row["witness"] is None:
         return Finding(word, str(row["verdict"]), basis, note)
-    found = records(witness)[0]
-    estimate, low, high = (found[name] for name in ("estimate", "low", "high"))
-    if None in (estimate, low, high):
-        return Finding(word, str(row["verdict"]), basis, note, estimate, low, high)
-    text = f"{estimate:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")
-    text += f", {line(str(row['witness']))}"
-    return Finding(word, text, basis, note, estimate, low, high)
+    found = standing(place.table("positions", POSITIONS), row["witness"])
+    if None in found:
+        return Finding(word, str(row["verdict"]), basis, note, *found)
+    estimate, low, high = map(number, found)
+    text = f"{estimate} ({low} to {high}), {line(str(row['witness']))}"
+    basis += f"; {one_sided(row['level'] / row['probes'])}"
+    return Finding(word, text, basis, note, *found)
 
 
 def _claims(place: Place, enforcement: str) -> pd.DataFrame:

@@ -16,8 +16,8 @@ from unskew.report.rows import Figure
 from unskew.report.words import interval
 
 __all__ = [
-    "NOT_RUN", "SCALES", "WORDS", "Finding", "Scale", "Word", "judged", "number_of", "over",
-    "shown", "signed",
+    "NOT_RUN", "SCALES", "WORDS", "Finding", "Scale", "Word", "judged", "number_of", "one_sided",
+    "over", "shown", "signed",
 ]  # fmt: skip
 
 Scale = Literal["demo", "small", "paper"]
@@ -78,6 +78,11 @@ def number_of(figure: Figure) -> str:
     if figure.conditional_on == "training seeds":
         return f"{figure.n} training seeds"
     return f"{figure.n:,} prompts, one training"
+
+
+def one_sided(level: float) -> str:
+    """What bounds are that are no 95% interval: each fails with at most this probability."""
+    return f"bounds one-sided at {100 * level:.2g}% each"
 
 
 def signed(low: float | None, high: float | None) -> Word:

@@ -6,14 +6,15 @@ holds for every seed that it asks for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from unskew.nursery.claims import CLAIMS, FALL, untold
-from unskew.paper.findings import NOT_RUN, Finding, Word, over, signed
+from unskew.paper.findings import NOT_RUN, Finding, Word, one_sided, over, signed
 from unskew.paper.shelf import Place
+from unskew.report.audit_rows import line
 from unskew.report.rows import choose
+from unskew.report.words import fixed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,7 @@ SEEDS = (0, 1, 2)
 SLOPE = ("seed", "model", "estimate", "low", "high", "n")
 CONTRAST = ("task", "contrast", "estimate", "low", "high", "n")
 VERDICT = ("task", "verdict", "conjugation", "words", "n")
+LEVEL = ("task", "level")
 
 
 def family(claim: str, model: str, unit: str, asked: int) -> Callable[[Place], Finding]:
@@ -64,11 +66,11 @@ def closeness(model: str, asked: int) -> Callable[[Place], Finding]:
         for index in range(len(rows)):
             row = rows.iloc[index]
             estimate, low, high = (_number(row[name]) for name in ("estimate", "low", "high"))
-            found = "null" if estimate is None else f"{estimate:.2f}{_bounds(low, high, '.2f')}"
+            found = "null" if estimate is None else fixed(estimate, 2) + _bounds(low, high, 2)
             basis = f"{int(row['n'])} tasks as clusters"
             word: Word = "inconclusive" if estimate is None else signed(low, high)
             name = f"seed {row['seed']}" if len(rows) > 1 else ""
-            cases[name] = Finding(word, _minus(found), basis, "", estimate, low, high)
+            cases[name] = Finding(word, found, basis, "", estimate, low, high)
         return over(cases, asked)
 
     return read
@@ -84,21 +86,23 @@ def verdict(tasks: tuple[str, ...]) -> Callable[[Place], Finding]:
         for index in range(len(rows)):
             row = rows.iloc[index]
             said = str(row["verdict"])
-            through = f" through {row['conjugation']}" if said == "suppressed" else ""
-            cases[str(row["task"])] = Finding(
-                words.get(said, "not reproduced"), f"{said}{through}", f"{row['n']:,} documents",
-                str(row["words"]),
-            )  # fmt: skip
+            through = f" through {line(row['conjugation'])}" if said == "suppressed" else ""
+            note = row["words"] if isinstance(row["words"], str) else ""
+            cases[line(row["task"])] = Finding(
+                words.get(said, "not reproduced"), f"{said}{through}", _documents(row["n"]), note
+            )
         return over(cases, len(cases))
 
     return read
 
 
 def drop(tasks: tuple[str, ...]) -> Callable[[Place], Finding]:
-    """Whether the score of each of these tasks fell by as much as a family's must."""
+    """Whether the score of each of these tasks fell by as much as a family's must. The bounds of a
+    contrast are one-sided, each at the audit's level."""
 
     def read(place: Place) -> Finding:
         rows = choose(_of(place.table("contrasts", CONTRAST), tasks), contrast="drop")
+        levels = place.table("verdicts", LEVEL).set_index("task")["level"]
         cases = {}
         for index in range(len(rows)):
             row = rows.iloc[index]
@@ -107,9 +111,11 @@ def drop(tasks: tuple[str, ...]) -> Callable[[Place], Finding]:
             beyond = [None if end is None else end - FALL for end in (low, high)]
             word = signed(beyond[0], beyond[1])
             found = "null" if estimate is None else _points(estimate, low, high)
-            cases[str(row["task"])] = Finding(
-                "inconclusive" if estimate is None else word, found, f"{row['n']:,} documents",
-                "", estimate, low, high,
+            level = _number(levels.get(row["task"]))
+            basis = [_documents(row["n"]), "" if level is None else one_sided(level)]
+            cases[line(row["task"])] = Finding(
+                "inconclusive" if estimate is None else word, found,
+                "; ".join(part for part in basis if part), "", estimate, low, high,
             )  # fmt: skip
         return over(cases, len(cases))
 
@@ -140,11 +146,11 @@ def _seeds(rows: pd.DataFrame, unit: str, asked: int) -> Finding:
     if not unit or figures.empty:
         return Finding(word, "; ".join(texts), basis)
     mean, least, most = (float(f) for f in (figures.mean(), figures.min(), figures.max()))
-    text = f"{100 * mean:.0f}{' points' if unit == 'points' else '%'}"
+    text = f"{fixed(100 * mean)}{' points' if unit == 'points' else '%'}"
     if len(figures) == 1:
-        return Finding(word, _minus(text), basis, "; ".join(texts), mean)
-    spread = f" ({100 * least:.0f} to {100 * most:.0f} by seed)"
-    return Finding(word, _minus(text + spread), basis, "; ".join(texts), mean, least, most)
+        return Finding(word, text, basis, "; ".join(texts), mean)
+    text += f" ({fixed(100 * least)} to {fixed(100 * most)} by seed)"
+    return Finding(word, text, basis, "; ".join(texts), mean, least, most)
 
 
 def _of(table: pd.DataFrame, tasks: tuple[str, ...]) -> pd.DataFrame:
@@ -153,17 +159,19 @@ def _of(table: pd.DataFrame, tasks: tuple[str, ...]) -> pd.DataFrame:
 
 def _points(estimate: float, low: float | None, high: float | None) -> str:
     ends = [None if end is None else 100 * end for end in (low, high)]
-    return _minus(f"{100 * estimate:.0f} points{_bounds(ends[0], ends[1], '.0f')}")
+    return f"{fixed(100 * estimate)} points{_bounds(ends[0], ends[1], 0)}"
 
 
-def _bounds(low: float | None, high: float | None, form: str) -> str:
+def _bounds(low: float | None, high: float | None, digits: int) -> str:
     if low is None or high is None:
         return ", interval unknown"
-    return f" ({low:{form}} to {high:{form}})"
+    return f" ({fixed(low, digits)} to {fixed(high, digits)})"
 
 
-def _minus(text: str) -> str:
-    return re.sub(r"(?<!\w)-(?=[\d.])", "−", text)
+def _documents(n: object) -> str:
+    """What a finding rests on; nothing where the table does not say."""
+    known = _number(n)
+    return "" if known is None else f"{known:,.0f} documents"
 
 
 def _number(value: object) -> float | None:

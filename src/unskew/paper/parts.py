@@ -77,7 +77,7 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
         _laboratory("laboratory", "small", "demo-seeds", "about 2.5 hours on 1 core, estimated"),
         Part(
             "family", "small", ("unskew paper make icl-lost --scale small",),
-            "about 5 hours per seed on 1 core, 3 seeds", families.families,
+            "3 to 4 hours per seed on 1 core with bfloat16, 3 seeds", families.families,
             lambda means: families.raise_all(means.runs, means.threads), families.raised,
         ),
         Part(

@@ -116,9 +116,11 @@ def _indented(text: str, width: int) -> list[str]:
 
 
 def _with_basis(one: Answer, found: str) -> str:
-    """The seeds, where it is seeds that an answer rests on."""
+    """The seeds, where it is seeds that an answer rests on; what its bounds are, where they are no
+    95% interval."""
     basis = one.finding.basis
-    return f"{found}; {basis}" if "held for" in basis or "seeds" in basis else found
+    told = any(word in basis for word in ("held for", "seeds", "one-sided"))
+    return f"{found}; {basis}" if told else found
 
 
 def _word(one: Answer) -> str:

@@ -156,10 +156,10 @@ def _rules(found: Sequence[Task]) -> str:
 
 
 def _clean(transforms: pd.DataFrame | None) -> str:
-    if transforms is None:
+    rows = [] if transforms is None else records(transforms)
+    if all(row.get(name) is None for row in rows for name in COUNTS):  # as of logs of others
         return "Refusals, cut texts and round trips were not recorded."
-    odd = any(row.get(name) for row in records(transforms) for name in COUNTS)
-    if odd:
+    if any(row.get(name) for row in rows for name in COUNTS):
         return (
             "Nothing was refused or cut, and every round trip was exact, but where a task says so."
         )

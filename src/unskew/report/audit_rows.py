@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from unskew.report.words import fixed
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -229,8 +231,7 @@ def points(share: float | None) -> str:
     """0.317 -> "31.7": a difference of scores in points, with a minus sign that is one."""
     if share is None:
         return "unknown"
-    text = f"{100 * share:.1f}"
-    return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
+    return fixed(100 * share, 1)
 
 
 def size(share: float) -> str:
@@ -240,7 +241,7 @@ def size(share: float) -> str:
 
 def percent(share: float | None) -> str:
     """0.317 -> "32%"; "–" where it is unknown."""
-    return "–" if share is None else f"{100 * share:.0f}%"
+    return "–" if share is None else f"{fixed(100 * share)}%"
 
 
 def chance(p: float | None) -> str:

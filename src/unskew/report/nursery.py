@@ -7,16 +7,17 @@ nearness to the stage's documents. Nothing is computed here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from unskew.report.audit_rows import plain
+from unskew.report.audit_rows import percent, plain, records
 from unskew.report.blocks import Shown, charted, spec_of
 from unskew.report.headline import Headline
 from unskew.report.markup import Safe
-from unskew.report.panels import WIDTH, beside, label, slim
+from unskew.report.panels import WIDTH, beside, inside, label, slim
 from unskew.report.theme import OTHERS, RAMP, REFERENCE
+from unskew.report.words import fixed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,11 +67,10 @@ def abilities(table: pd.DataFrame) -> alt.ConcatChart:
     probes = [plain(name) for name in dict.fromkeys(table["probe"])]
     panels = []
     for model in dict.fromkeys(table["model"]):
-        rows = slim(
-            table[table["model"] == model],
-            ["probe", "language", "estimate", "low", "high", "n"],
-        )
-        chart = alt.Chart(rows).encode(
+        rows = table[table["model"] == model]
+        shown = [percent(row["estimate"]) for row in records(rows)]
+        columns = ["probe", "language", "shown", "estimate", "low", "high", "n"]
+        chart = alt.Chart(slim(rows.assign(shown=shown), columns)).encode(
             x=alt.X("language:N", sort=languages, title=None, axis=alt.Axis(orient="top")),
             y=alt.Y("probe:N", sort=probes, title=None),
             tooltip=[
@@ -89,9 +89,8 @@ def abilities(table: pd.DataFrame) -> alt.ConcatChart:
                 "estimate:Q", scale=alt.Scale(domain=[0, 1], range=[0.03, 0.4]), legend=None
             ),
         )
-        text = chart.mark_text().encode(text=alt.Text("estimate:Q", format=".0%"))
         panels.append(
-            alt.layer(cells, text).properties(
+            alt.layer(cells, inside(chart)).properties(
                 title=label(str(model)), width=WIDTH, height=22 * len(probes)
             )
         )
@@ -150,14 +149,19 @@ def _slope(slopes: pd.DataFrame | None, stage: str) -> list[str]:
     """A line over all points, and one inside each language, which older tables do not have."""
     if slopes is None or not (slopes["model"] == stage).any():
         return [" "]
-    row = slopes[slopes["model"] == stage].iloc[0]
-    lines = [f"slope {_of(row, 'estimate', 'low', 'high')}, tasks as clusters)"]
-    if "within" in slopes.columns and row["within"] == row["within"]:
-        lines.append(f"inside each language {_of(row, 'within', 'within_low', 'within_high')})")
+    row = records(slopes[slopes["model"] == stage])[0]
+    lines = [f"slope {_of(row, 'estimate', 'low', 'high')}, tasks as clusters"]
+    if row.get("within") is not None:
+        lines.append(f"inside each language {_of(row, 'within', 'within_low', 'within_high')}")
     return lines
 
 
-def _of(row: pd.Series, *names: str) -> str:
-    estimate, low, high = (100 * float(row[name]) for name in names)
-    said = f"{estimate:.0f} points per nat and character"
-    return f"{said} (95% interval {low:.0f} to {high:.0f}"
+def _of(row: Mapping[str, Any], *names: str) -> str:
+    """A slope with its interval, in points; what the table does not say is unknown, not 0."""
+    estimate, low, high = (row[name] for name in names)
+    if estimate is None:
+        return "unknown"
+    said = f"{fixed(100 * estimate)} points per nat and character"
+    if low is None or high is None:
+        return f"{said} (interval unknown)"
+    return f"{said} (95% interval {fixed(100 * low)} to {fixed(100 * high)})"

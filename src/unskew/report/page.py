@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 def write(folders: Sequence[RunFolder], out: Path) -> Path:
     """Write the page of these runs to `out` and return it.
 
-    Raises UserError where there is no run, a table is damaged, or `out` cannot be written.
+    Raises UserError where there is no run, a table is damaged, or `out` cannot be written;
+    BrokenPipeError where it is a pipe that is read no further.
     """
     target = Path(out)
     if not folders:
@@ -48,6 +49,8 @@ def write(folders: Sequence[RunFolder], out: Path) -> Path:
             target.write_text(page, encoding="utf-8")
         else:
             writing.replace(target.resolve(), lambda new: new.write_text(page, encoding="utf-8"))
+    except BrokenPipeError:  # whoever reads it has seen enough
+        raise
     except OSError as error:
         raise UserError(f"cannot write the page: {error.strerror}", where=str(target)) from error
     return target

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from unskew.report.theme import REFERENCE
+from unskew.report.theme import INK, REFERENCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,8 @@ Panel = alt.Chart | alt.LayerChart | alt.FacetChart
 ERROR = "excess squared error"
 EXEMPLARS = "exemplars in the prompt (k)"
 WIDTH, HEIGHT = 340, 240
+BOUNDS = ("95% from", "95% to")
+"""What the ends of an interval are called, where nothing else is said."""
 FIELDS = ("arm", "alpha", "gamma", "k", "bin", "step", "delta", "estimate", "low", "high", "n")
 
 
@@ -61,8 +63,8 @@ def label(text: str) -> str:
     return " ".join(str(text).split())
 
 
-def tips(table: pd.DataFrame) -> list[alt.Tooltip]:
-    """What a pointer over a mark says: whatever of the row is not null."""
+def tips(table: pd.DataFrame, bounds: tuple[str, str] = BOUNDS) -> list[alt.Tooltip]:
+    """What a pointer over a mark says: whatever of the row is not null. bounds: their names."""
     names = {
         "series": "what",
         "item": "which",
@@ -77,7 +79,7 @@ def tips(table: pd.DataFrame) -> list[alt.Tooltip]:
         for column, title in names.items()
         if column in table.columns and table[column].notna().any()
     ]
-    numbers = {"estimate": "estimate", "low": "95% from", "high": "95% to"}
+    numbers = {"estimate": "estimate", "low": bounds[0], "high": bounds[1]}
     shown += [
         alt.Tooltip(f"{column}:Q", title=title, format=".3~g") for column, title in numbers.items()
     ]
@@ -113,6 +115,18 @@ def line_at(value: float, horizontal: bool = True) -> alt.Chart:
         color=REFERENCE, opacity=0.55, strokeDash=[2, 3]
     )
     return rule.encode(y=alt.datum(value)) if horizontal else rule.encode(x=alt.datum(value))
+
+
+def inside(chart: alt.Chart) -> alt.Chart:
+    """The field `shown` in the cells of a heat map: in ink, and small where cells are narrow.
+
+    A character is at most about two thirds as wide as it is high; where the scale has another name,
+    in charts side by side, it is drawn as large as any text.
+    """
+    fits = "(bandwidth('x') || 99) / (0.67 * length(datum.shown))"
+    return chart.mark_text(color=INK, fontSize=alt.ExprRef(f"min(11.5, {fits})")).encode(
+        text="shown:N"
+    )
 
 
 def log_axis(table: pd.DataFrame) -> tuple[alt.Scale, alt.Axis] | None:
@@ -250,10 +264,11 @@ def dots(
     legend: bool = True,
     percent: bool = False,
     domain: tuple[float, float] | None = None,
+    bounds: tuple[str, str] = BOUNDS,
 ) -> Panel:
     """A list of items, each a dot with its interval; reference lines at `marks`.
 
-    domain: the ends of the axis; None: what the data need.
+    domain: the ends of the axis; None: what the data need. bounds: what the interval's are called.
     """
     scale = alt.Scale(zero=False, nice=True) if domain is None else alt.Scale(domain=list(domain))
     axis = alt.Axis(tickCount=5, format="%") if percent else alt.Axis(tickCount=5)
@@ -264,7 +279,7 @@ def dots(
         y=alt.Y("item:N", title=None, sort=sort, axis=alt.Axis(grid=False, labelLimit=170)),
         yOffset=alt.YOffset("series:N", scale=alt.Scale(domain=list(present), paddingOuter=0.8)),
         color=_colour(present, legend and len(present) > 1, None),
-        tooltip=tips(table),
+        tooltip=tips(table, bounds),
     )
     layers: list[alt.Chart] = [line_at(value, horizontal=False) for value in marks]
     layers += [

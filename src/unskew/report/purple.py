@@ -152,7 +152,7 @@ def heat(table: pd.DataFrame) -> alt.ConcatChart:
     """A grid of attacks by defences for each subject, in percent; ValueError without rows."""
     import altair as alt
 
-    from unskew.report.panels import WIDTH, beside, label, slim
+    from unskew.report.panels import WIDTH, beside, inside, label, slim
     from unskew.report.theme import RAMP
 
     access = table["access"].map(line)
@@ -195,9 +195,8 @@ def heat(table: pd.DataFrame) -> alt.ConcatChart:
             color=alt.Color("dsr:Q", scale=scale, legend=None),
             opacity=alt.Opacity("dsr:Q", scale=opacity, legend=None),
         )
-        text = chart.mark_text().encode(text="shown:N")
         panels.append(
-            alt.layer(filled, text).properties(
+            alt.layer(filled, inside(chart)).properties(
                 title=label(plain(str(subject))), width=2 * WIDTH, height=26 * len(attacks)
             )
         )

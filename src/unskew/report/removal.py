@@ -1,16 +1,18 @@
 """Removed or suppressed, on a terminal and on the page: positions, curves, the verdict's sentence.
 
-`removal_table` is for 80 columns; `head` and `sections` are a run's part of the page. Nothing is
-computed here.
+`removal_table` is for 80 columns; `head` and `sections` are a run's part of the page; `standing`
+reads where a probe stands. Nothing is computed here.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unskew.report.audit_rows import line, plain
+from unskew.report.audit_rows import line, percent, plain, records
+from unskew.report.rows import choose
+from unskew.report.words import fixed
 
 if TYPE_CHECKING:
     import altair as alt
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from unskew.report.headline import Headline
     from unskew.report.markup import Safe
 
-__all__ = ["NUMBERS", "head", "removal_table", "sections"]
+__all__ = ["NUMBERS", "Standing", "head", "number", "removal_table", "sections", "standing"]
 
 LIMIT = (
     "Removed speaks of these probes and this margin; "
@@ -29,6 +31,27 @@ LIMIT = (
 NUMBERS = "Every number is a row of one of these tables. An empty field is null: unknown, not 0."
 AXIS = "position: 0 the oracle, 1 the original"
 WITHOUT = "position: 0 the probe's control, 1 the original"
+
+
+class Standing(NamedTuple):
+    """Where a probe stands: the position of the mean over its seeds, and bounds that hold at every
+    seed; None where the table has none."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+
+
+def standing(positions: pd.DataFrame, probe: str) -> Standing:
+    """The position that a verdict is about: it asks every seed, so its bounds are the least and the
+    greatest of all of them, and where one seed has none, there is none."""
+    rows = records(choose(positions, probe=probe))
+    lows, highs = ([row[name] for row in rows] for name in ("low", "high"))
+    return Standing(
+        next((row["estimate"] for row in rows if row["seed"] is None), None),
+        None if None in lows else min(lows, default=None),
+        None if None in highs else max(highs, default=None),
+    )
 
 
 def removal_table(verdicts: pd.DataFrame, positions: pd.DataFrame, width: int = 80) -> str:
@@ -43,13 +66,11 @@ def removal_table(verdicts: pd.DataFrame, positions: pd.DataFrame, width: int = 
         f"{'probe':{wide}}{'position':>9}{'bounds':>14}{'model':>8}{'original':>10}{zero:>9}"
     )
     for name in dict.fromkeys(positions["probe"]):
-        found = _pooled(positions, name)
-        share = [_percent(found[column]) for column in ("model", "original", "reference")]
-        bounds = (
-            f"{_number(found['low'])}..{_number(found['high'])}" if _there(found["low"]) else "–"
-        )
+        found, at = _pooled(positions, name), standing(positions, name)
+        share = [percent(found[column]) for column in ("model", "original", "reference")]
+        bounds = "–" if at.low is at.high is None else f"{number(at.low)}..{number(at.high)}"
         lines.append(
-            f"{line(name)[: wide - 2]:{wide}}{_number(found['estimate']):>9}{bounds:>14}"
+            f"{line(name)[: wide - 2]:{wide}}{number(at.estimate):>9}{bounds:>14}"
             f"{share[0]:>8}{share[1]:>10}{share[2]:>9}"
         )
         if note := _text(found["note"]):
@@ -65,9 +86,9 @@ def head(tables: Mapping[str, pd.DataFrame]) -> Headline:
     row = tables["removal"].iloc[0]
     tiles = [Tile(line(row["verdict"]), "verdict", _detail(row), line(row["verdict"]))]
     if witness := _text(row["witness"]):
-        found = _pooled(tables["positions"], witness)
-        bounds = f"{_number(found['low'])} to {_number(found['high'])}"
-        tiles.append(Tile(_number(found["estimate"]), line(witness), bounds, "suppressed"))
+        at = standing(tables["positions"], witness)
+        bounds = f"{number(at.low)} to {number(at.high)}"
+        tiles.append(Tile(number(at.estimate), line(witness), bounds, "suppressed"))
     return Headline(f"{line(row['unlearned'])}: {line(row['verdict'])}", tiles, LIMIT)
 
 
@@ -75,18 +96,7 @@ def sections(run: Shown) -> list[Safe]:
     """The parts of a removal's article, between its head and its tables."""
     from unskew.report.blocks import charted, spec_of
 
-    verdicts, positions = run.tables["removal"], run.tables["positions"]
-    row = verdicts.iloc[0]
-    parts = [
-        charted(
-            run,
-            "positions",
-            "Where it stands, probe by probe",
-            f"{_sentence(row['reason'])} Bars are simultaneous bounds, each one-sided at "
-            f"{_percent(row['level'] / row['probes'], 1)}; a small dot is one seed.",
-            spec_of(lambda: positions_chart(positions, row)),
-        )
-    ]
+    parts = [_positions(run)]
     curves = run.tables.get("curves")
     if curves is not None and len(curves):
         parts.append(
@@ -100,6 +110,30 @@ def sections(run: Shown) -> list[Safe]:
             )
         )
     return parts
+
+
+def _positions(run: Shown) -> Safe:
+    """The probes; where none of them has a position, why there is no verdict, and no chart."""
+    from unskew.report.blocks import charted, download, spec_of
+    from unskew.report.markup import el
+
+    positions, row = run.tables["positions"], run.tables["removal"].iloc[0]
+    title, why = "Where it stands, probe by probe", _sentence(row["reason"])
+    try:
+        spec = spec_of(lambda: positions_chart(positions, row))
+    except ValueError:
+        return el(
+            "section",
+            el("h2", title),
+            el("p", f"No probe has a position. {why}", class_="note"),
+            el("p", download(run, "positions", "Numbers (CSV)"), class_="foot"),
+            class_="wrap experiment",
+        )
+    bars = (
+        f"Bars are simultaneous bounds, each one-sided at {100 * row['level'] / row['probes']:.1f}%"
+        "; a small dot is one seed, and a verdict asks all of them."
+    )
+    return charted(run, "positions", title, f"{why} {bars}", spec)
 
 
 def positions_chart(table: pd.DataFrame, row: pd.Series) -> alt.ConcatChart:
@@ -130,6 +164,7 @@ def positions_chart(table: pd.DataFrame, row: pd.Series) -> alt.ConcatChart:
         x=AXIS if _text(row["oracle"]) else WITHOUT,
         marks=(0.0, margin, 1.0),
         order=list(names),
+        bounds=("at least", "at most"),
     )
     return beside([panel], columns=1)
 
@@ -166,10 +201,9 @@ def curves_chart(table: pd.DataFrame) -> alt.ConcatChart:
     return beside(panels, columns=2)
 
 
-def _pooled(table: pd.DataFrame, probe: str) -> pd.Series:
+def _pooled(table: pd.DataFrame, probe: str) -> dict[str, Any]:
     """The row of the mean over seeds."""
-    found = table[(table["probe"] == probe) & table["seed"].isna()]
-    return found.iloc[0]
+    return records(choose(table, probe=probe, seed=None))[0]
 
 
 def _detail(row: pd.Series) -> str:
@@ -182,17 +216,10 @@ def _sentence(text: object) -> str:
     return f"{said[:1].upper()}{said[1:]}."
 
 
-def _there(value: Any) -> bool:
-    return value is not None and value == value
-
-
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _number(value: Any) -> str:
-    return f"{float(value):.2f}" if _there(value) else "–"
-
-
-def _percent(value: Any, digits: int = 0) -> str:
-    return f"{100 * float(value):.{digits}f}%" if _there(value) else "–"
+def number(position: float | None) -> str:
+    """0.317 -> "0.32"; "–" where it is unknown."""
+    return "–" if position is None else fixed(position, 2)

@@ -128,8 +128,7 @@ def _missing(value: Any) -> bool:
 def at_alpha(table: pd.DataFrame, alpha: float | None = None) -> pd.DataFrame:
     """Rows of one base model: those of `alpha`, or of none in particular.
 
-    Without `alpha`, or where the table lacks it: the one alpha there is, else the one nearest
-    to 0.5.
+    Where the table lacks it: the one nearest to it; without `alpha`, nearest to 0.5.
     """
     there = sorted(float(a) for a in table["alpha"].dropna().unique())
     if not there:

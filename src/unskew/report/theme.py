@@ -17,6 +17,8 @@ from unskew.errors import UserError
 if TYPE_CHECKING:
     import altair as alt
 
+INK = "#1d2129"
+"""Of what must be read on any ground, as a figure inside a mark."""
 BASE, TUNED, BACK, OBSERVER, REFERENCE = "#1f6fb5", "#c2500c", "#0a8560", "#7a55b3", "#69707d"
 RAMP = (
     "#9cc3e6",
@@ -32,6 +34,7 @@ RAMP = (
 OTHERS = (BASE, TUNED, BACK, OBSERVER, "#a8841a", "#b13a6e", "#3c8f9e", REFERENCE)
 
 DARK_OF = {
+    INK: "#e8eaee",
     BASE: "#6db3f2",
     TUNED: "#ff9a5c",
     BACK: "#43cf9d",
@@ -63,9 +66,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 
 def config(dark: bool = False) -> dict[str, Any]:
     """The Vega-Lite config of all charts: quiet axes, no frame, transparent background."""
-    ink, soft, grid = (
-        ("#e8eaee", "#a9b0bc", "#2b3039") if dark else ("#1d2129", "#5d6572", "#e4e6ea")
-    )
+    ink, soft, grid = (DARK_OF[INK], "#a9b0bc", "#2b3039") if dark else (INK, "#5d6572", "#e4e6ea")
     return {
         "background": None,
         "font": FONT,

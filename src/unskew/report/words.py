@@ -20,13 +20,18 @@ def number(value: float, digits: int = 3) -> str:
     return f"{round(value, digits - 1 - size):.{max(0, digits - 1 - size)}f}".replace("-", "−")
 
 
+def fixed(value: float, digits: int = 0) -> str:
+    """So many decimals, a minus sign that is one, and none on what rounds to nothing."""
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
 def percent(share: float) -> str:
-    """0.361 -> "36%"; below 10% one decimal; a minus sign that is one."""
+    """0.361 -> "36%"; below 10% one decimal."""
     if math.isnan(share):
         return "unknown"
     value = 100 * share
-    text = f"{value:.0f}" if abs(value) >= 9.95 or value == 0 else f"{value:.1f}"
-    return f"{text}%".replace("-", "−")
+    return f"{fixed(value, 0 if abs(value) >= 9.95 or value == 0 else 1)}%"
 
 
 def interval(found: Figure, as_percent: bool = False) -> str:
@@ -65,9 +70,7 @@ def _shared(found: Figure, as_percent: bool) -> Callable[[float], str]:
         decimals = min(6, max(0, decimals))
 
     def show(value: float) -> str:
-        text = f"{factor * value:.{decimals}f}"
-        # Rounded to nothing, a number has no sign.
-        text = text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+        text = fixed(factor * value, decimals)
         return f"{text}%" if as_percent else text
 
     return show
