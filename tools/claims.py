@@ -6,7 +6,6 @@ They are read from results/ alone, as `unskew paper` reads them where there are 
 """
 
 import sys
-from collections.abc import Iterable
 from contextlib import chdir
 from pathlib import Path
 
@@ -37,9 +36,7 @@ def pages() -> dict[str, str]:
         fresh = by_seed(in_fresh_worlds())
         (grid, *_) = parts()["grid", "small"].places(Shelf(None, Path("results")))[""]
         tables["docs/PURPLE.md"] = by_defence(grid.table("cells", ("subject",)))
-        tables["benchmarks/README.md"] = by_part(
-            sorted(MEASURED.glob("ablation*.parquet"), key=lambda path: path.stem)
-        )
+        tables["benchmarks/README.md"] = by_part(MEASURED / "ablation.parquet")
         speed = by_contender(MEASURED)
     found = {
         name: show.within((ROOT / name).read_text(encoding="utf-8"), table)
@@ -100,24 +97,24 @@ def by_defence(cells: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def by_part(files: Iterable[Path]) -> str:
-    """A row for each change of the recipe and seed, in the sessions' order: each begins with the
-    recipe as it is."""
-    head = ["part", "changed to", "seed", "reached", "seconds", "steps", "x ridge at its end"]
+def by_part(path: Path) -> str:
+    """A row for each change of the recipe; in its cells a figure for each seed, bounds as such."""
+    table = pd.read_parquet(path)
+    seeds = ", ".join(str(seed) for seed in table["seed"].unique())
+    head = ["part", "changed to", f"seconds, seeds {seeds}", "/ the recipe's", "x ridge at its end"]
     lines = [head, ["---"] * len(head)]
-    for path in files:
-        for row in records(pd.read_parquet(path)):
-            lines.append(
-                [
-                    row["part"],
-                    row["choice"] or "–",
-                    str(row["seed"]),
-                    "yes" if row["reached"] else f"no: {row['stopped_by']}",
-                    f"{'' if row['reached'] else '> '}{row['seconds']:.0f}",
-                    f"{row['steps']:,}",
-                    f"{row['worst']:.2f}",
-                ]
-            )
+    for _, rows in table.groupby(["part", "choice"], sort=False):
+        of = records(rows)
+        bounds = ["" if row["reached"] else "> " for row in of]
+        lines.append(
+            [
+                of[0]["part"],
+                of[0]["choice"] or "–",
+                ", ".join(f"{b}{row['seconds']:.0f}" for b, row in zip(bounds, of, strict=True)),
+                ", ".join(f"{b}{row['ratio']:.2f}" for b, row in zip(bounds, of, strict=True)),
+                ", ".join(f"{row['worst']:.2f}" for row in of),
+            ]
+        )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
