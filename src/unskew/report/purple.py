@@ -161,6 +161,8 @@ def heat(table: pd.DataFrame) -> alt.ConcatChart:
         column=table["defence"].map(line),
         star=table["adaptive"].map(lambda known: "*" if known else ""),
     )
+    # Upright over narrow cells, as on a phone, where slanted names would leave the page.
+    slant = alt.ExprRef("(bandwidth('x') || 99) < 40 ? -90 : -60")
     attacks, defences = list(dict.fromkeys(rows["row"])), list(dict.fromkeys(rows["column"]))
     panels = []
     for subject in dict.fromkeys(rows["subject"]):
@@ -174,7 +176,7 @@ def heat(table: pd.DataFrame) -> alt.ConcatChart:
         columns = ["row", "column", "shown", "dsr", "low", "high", "n", "dsr_any", "seconds"]
         chart = alt.Chart(slim(some, columns)).encode(
             x=alt.X(
-                "column:N", sort=defences, title=None, axis=alt.Axis(orient="top", labelAngle=-60)
+                "column:N", sort=defences, title=None, axis=alt.Axis(orient="top", labelAngle=slant)
             ),
             y=alt.Y("row:N", sort=attacks, title=None, axis=alt.Axis(labelLimit=220)),
             tooltip=[
