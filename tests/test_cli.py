@@ -262,7 +262,7 @@ LONG = "a" * 300
         f"run {LONG}.yaml", f"run demo --runs {LONG}", f"report {LONG}", f"report x --runs {LONG}",
         f"runs --runs {LONG}", f"judge {LONG}", f"purple {LONG}.yaml", f"nursery raise {LONG}.yaml",
         f"nursery chat {LONG}", f"paper --runs {LONG}", f"audit {LONG} {LONG}",
-        f"audit --from-logs {LONG} {LONG}", f"removal nursery:base npo --forget {LONG}",
+        f"audit --from-logs {LONG} {LONG}", f"removal nursery:base ga --forget {LONG}",
         f"sweep {LONG}.yaml alpha=0.1", f"conjugate book:{LONG}:en-fr",
     ],
 )  # fmt: skip

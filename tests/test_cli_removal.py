@@ -144,12 +144,29 @@ def test_a_method_trains_as_published_unless_a_folder_has_its_name(
     at_world: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, steps in (("npo", 62), ("rmu", 150)):
-        told = settings(capsys, "./base", name, "--forget", "f.jsonl")["unlearning"]
+        told = settings(capsys, "./base", name, "--forget", "f.jsonl", "--benign", "b.jsonl")[
+            "unlearning"
+        ]
         assert (told["method"]["kind"], told["training"]["steps"]) == (name, steps)
-    told = settings(capsys, "./base", "npo", "--forget", "f.jsonl", "--set", "unlearning.seed=3")
+    told = settings(
+        capsys,
+        "./base",
+        "npo",
+        "--forget",
+        "f.jsonl",
+        "--benign",
+        "b.jsonl",
+        "--set",
+        "unlearning.seed=3",
+    )
     assert told["unlearning"]["seed"] == 3
     Path("npo").symlink_to("refuse")
-    assert settings(capsys, "./base", "npo", "--forget", "f.jsonl")["unlearning"] is None
+    assert (
+        settings(capsys, "./base", "npo", "--forget", "f.jsonl", "--benign", "b.jsonl")[
+            "unlearning"
+        ]
+        is None
+    )
 
 
 def test_a_nursery_is_taught_faster_unless_it_is_said_how_fast(
