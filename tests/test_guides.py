@@ -190,23 +190,67 @@ def test_where_we_lead_is_what_was_measured():
 
 
 def test_who_arrives_at_bayes_is_what_was_measured():
-    said = prose("benchmarks/README.md")
-    race = pd.read_parquet(ROOT / "results" / "benchmarks" / "time_to_bayes.parquet")
+    said, kept = prose("benchmarks/README.md"), ROOT / "results" / "benchmarks"
+    race = pd.read_parquet(kept / "time_to_bayes.parquet")
     ours, adam, peers = (
         race[race["contender"].str.contains(name)] for name in ("unskew", "Adam", "et al.")
     )
+    assert (list(race["seed"].unique()), len(adam)) == ([1], 4)
     assert ours["reached"].all()
     assert not adam["reached"].any()
     assert not peers["reached"].any()
-    assert f"ours alone arrives, in {ours['seconds'].iloc[0]:.0f} s." in said
-    assert f"ends at {adam['worst'].min():.2f} times ridge's excess risk at best, over four" in said
-    assert len(adam) == 4
+    assert f"ours alone arrives, with seed 1 in {ours['seconds'].iloc[0]:.0f} s;" in said
+    assert set(adam["stopped_by"]) == {"budget"}
+    assert f"is at {adam['worst'].min():.2f} times ridge's excess risk at best when the" in said
     assert peers["contender"].tolist() == ["Raventós et al.", "Garg et al."]
     assert "are at {:.2f} and {:.2f} times".format(*peers["worst"]) in said
     assert "after {:.1f} and {:.1f} times our seconds".format(*peers["ratio"]) in said
-    again = pd.read_parquet(ROOT / "results" / "benchmarks" / "ablation-seed-1.parquet")
-    ours, adam = again.iloc[0], again[again["part"] == "optimiser"]["worst"]
-    assert (ours["seed"], ours["part"], bool(ours["reached"])) == (1, "the recipe", False)
-    assert f"with seed 1 it is at {ours['worst']:.2f} when its schedule ends" in said
-    assert f"with seed 1 at {adam.min():.2f} to {adam.max():.2f};" in said
-    assert again.loc[again["choice"] == "0.005", "reached"].tolist() == [True]
+    parts = pd.read_parquet(kept / "ablation.parquet").set_index("seed")
+    recipe = parts[parts["part"] == "the recipe"]
+    assert recipe["reached"].tolist() == [True, True]
+    assert "below in {:.0f} and, with seed 2, {:.0f} s".format(*recipe["seconds"]) in said
+    alone = parts[parts["part"] == "optimiser"]["worst"]
+    assert "in the ablation, at {:.2f} and {:.2f}.".format(*alone.groupby("seed").min()) in said
+    ends = [f"{alone.loc[seed].min():.2f} to {alone.loc[seed].max():.2f}" for seed in (1, 2)]
+    assert "ends at {}, with seed 2 at {};".format(*ends) in said
+    first = parts.loc[1].set_index(["part", "choice"])
+    worst, ratio, reached = (first[name].to_dict() for name in ("worst", "ratio", "reached"))
+
+    def end(part: str, choice: str) -> str:
+        assert not reached[part, choice]
+        return f"{worst[part, choice]:.2f}"
+
+    def time(part: str, choice: str) -> str:
+        assert reached[part, choice]
+        return f"{ratio[part, choice]:.2f}"
+
+    batch = (end("batch", "32"), end("batch", "64"), time("batch", "256"))
+    assert (
+        "32 prompts end at {}, 64 at {}, and 256 arrive in fewer steps and {} of".format(*batch)
+        in said
+    )
+    schedule = (
+        end("schedule", "1250 steps"),
+        end("schedule", "no decay"),
+        time("schedule", "5000 steps"),
+    )
+    assert (
+        "half of it ends at {}, no decay at {}, and twice the length takes {} of".format(*schedule)
+        in said
+    )
+    order = (end("positions", "rotary"), time("token layout", "interleaved"))
+    assert "rotary ones end at {}, interleaved ones take {} of the time".format(*order) in said
+    assert f"drawn ones end at {end('initialisation', 'outputs drawn')};" in said
+    near = first[first.index.isin(["clipping", "learning rate", "other parameters"], level="part")]
+    assert len(near) == 5
+    assert near["reached"].all()
+    assert near["ratio"].between(0.9, 1.1).all()
+    assert f"a tenth of it ({near['ratio'].min():.2f} to {near['ratio'].max():.2f})" in said
+    theirs = "GPT-2's"
+    few = [time("diversity", f"{n} tasks first") for n in (64, 1024)]
+    assert "few tasks is a little faster ({} and {}), which one seed".format(*few) in said
+    again = parts.loc[2].set_index(["part", "choice"])["ratio"].to_dict()
+    slower = again["block", theirs]
+    assert f"faster too ({time('block', theirs)}), and with seed 2 slower ({slower:.2f})." in said
+    without = f"{again['average', 'none']:.2f}"
+    assert f"{time('average', 'none')} of the time, with seed 2 {without};" in said
