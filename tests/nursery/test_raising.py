@@ -2,18 +2,15 @@
 
 import json
 import os
-import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from nursery.tiny import TINY, documents, raised
-from unskew.errors import UserError
 from unskew.nursery import raising
 from unskew.nursery.config import (
     EVERYTHING,
@@ -272,64 +269,6 @@ def test_a_branch_goes_on_from_its_trunk(base: Path, drawn: list[Address], tmp_p
     ).read_bytes()
     # It hears other documents than its trunk did, and no tokenizer is trained.
     assert [address[4] for address in drawn] == ["branch"] * 3
-
-
-def test_a_folder_without_a_model_is_a_mistake_of_the_user(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no model of the nursery"):
-        load(tmp_path)
-
-
-# --- what a folder holds --------------------------------------------------------------------------
-
-Damage = Callable[[Path], object]
-
-
-def halved(name: str) -> Damage:
-    """The file ends in the middle."""
-    return lambda folder: os.truncate(folder / name, (folder / name).stat().st_size // 2)
-
-
-def told(**settings: Any) -> Damage:
-    """config.json says something else."""
-
-    def change(folder: Path) -> None:
-        path = folder / "config.json"
-        path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | settings), "utf-8")
-
-    return change
-
-
-def lacking(folder: Path) -> None:
-    """The weights lack a tensor."""
-    path = folder / "model.safetensors"
-    tensors = load_file(path)
-    del tensors["model.norm.weight"]
-    save_file(tensors, path, metadata={"format": "pt"})
-
-
-DAMAGED: dict[str, tuple[Damage, str]] = {
-    "weights": (halved("model.safetensors"), "damaged: Error while deserializing"),
-    "config": (halved("config.json"), r"config\.json: damaged: "),
-    "list": (lambda f: (f / "config.json").write_text("[1]"), r"config\.json: damaged: not a JSON"),
-    "setting": (told(num_hidden_layers="two"), "damaged: .*num_hidden_layers"),
-    "tokenizer": (halved("tokenizer.json"), r"tokenizer\.json: damaged: "),
-    "shapes": (told(hidden_size=16), "mismatched keys: model.embed_tokens.weight, and"),
-    "more layers": (told(num_hidden_layers=4), r"missing keys: model\.layers\.2.*, and 17 more"),
-    "fewer layers": (told(num_hidden_layers=1), r"unexpected keys: model\.layers\.1.*, and 8 more"),
-    "a tensor": (lacking, r"missing keys: model\.norm\.weight\n"),
-}
-
-
-@pytest.mark.parametrize("what", DAMAGED)
-def test_a_damaged_folder_is_a_mistake_of_the_user(what: str, base: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(base / MODEL, tmp_path / "copy")
-    assert isinstance(load(folder), Raised)
-    damage, said = DAMAGED[what]
-    damage(folder)
-    with pytest.raises(UserError, match=said) as mistake:
-        load(folder)
-    assert str(mistake.value.where).startswith(str(folder))
-    assert mistake.value.hint
 
 
 # --- stages ---------------------------------------------------------------------------------------
