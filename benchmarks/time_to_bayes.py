@@ -57,11 +57,11 @@ ADAM_GRID = (5e-4, 1e-3, 2e-3, 4e-3)
 CONTINUOUS = Continuous()
 OURS, ADAM, RAVENTOS, GARG = "unskew", "tuned Adam", "Raventós et al.", "Garg et al."
 REST = Adam(lr=5e-3, beta2=0.99)
-"""Of embeddings, read-out, gains and biases: found on seed 0, as were length and decay; so are the
-demo's (2e-3, over the last 60%, no average), which its tables are of."""
+"""Of embeddings, read-out, gains and biases: found on seed 0, as were length and decay. The demo
+keeps 2e-3, a decay over the last 60% and no average, which its tables are of."""
 HISTORY = 8
 """Of t steps the average has the last at a weight of (HISTORY + 1) / (t + HISTORY): what Shamir and
-Zhang (2013) call polynomial decay. It is as good at any step as a decay is at its end."""
+Zhang (2013) call polynomial decay."""
 
 
 class Setting(NamedTuple):

@@ -113,6 +113,9 @@ def test_what_a_search_through_the_drops_takes_is_its_table():
         "16 tokens leave {} of the questions defended, against {} without".format(*left) in PURPLE
     )
     assert "the search finds less: {2} and {3}. Repetition".format(*left) in PURPLE
+    minutes = table("purple-drops", "cells")["search_seconds"].sum() / 60
+    assert f"# {minutes:.0f} minutes beside other runs: a search" in PURPLE
+    assert f"{minutes:.0f} minutes beside other runs |" in prose("results/README.md")
     config = json.loads((ROOT / "results" / "purple-drops" / "config.json").read_text())["config"]
     assert [attack["gcg"]["length"] for attack in config["attacks"]] == [16, 32]
 

@@ -28,7 +28,7 @@ from unskew import (
     cli_sweep,
     streams,
 )
-from unskew.cli_options import Runs, Threads
+from unskew.cli_options import Runs, Threads, check_runs
 from unskew.errors import UserError
 
 OK, USER_ERROR, DEFECT, INTERRUPTED = 0, 2, 70, 130
@@ -193,8 +193,7 @@ def list_(*, runs: Runs = Path("runs")) -> int:
     from unskew.report.audit_rows import line
     from unskew.runs.catalogue import list_runs
 
-    if runs.exists() and not runs.is_dir():
-        raise UserError("this is a file, and no folder of runs", str(runs))
+    check_runs(runs)
     entries = list_runs(runs)
     if not entries:
         print(f"no runs in {runs}; start one with: unskew run demo")

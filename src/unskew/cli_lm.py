@@ -22,8 +22,6 @@ PAIR = ("nursery:base", "nursery:instruct")
 PAIR_TASKS = ("nursery_repeat_conflict_en", "nursery_capitalise_conflict_en")
 PAIR_CONJUGATIONS = ("en-fr", "en-es", "en-qon")
 PAIR_PROBES = "nursery:probes"
-MODEL = ("config.json", "adapter_config.json")
-"""What the folder of a model, or of an adapter, holds."""
 VERDICTS = ("retained", "suppressed", "not-recovered", "inconclusive")
 
 AUDIT_USAGE = "Usage: unskew audit [BASE TUNED] [--tasks T ...] [--conjugations C ...]"
@@ -219,10 +217,12 @@ def paper_lm(
 def _no_model_among(words: tuple[str, ...]) -> None:
     """An option that takes several words takes the models that follow it, too, and another pair
     would be audited in their place: UserError where one of the words is a model's folder."""
+    from unskew.audit.folders import is_adapter
     from unskew.runs.store import expanded
 
     for word in listed(words):
-        if any((expanded(word) / name).is_file() for name in MODEL):
+        folder = expanded(word)
+        if is_adapter(folder) or (folder / "config.json").is_file():
             hint = "as in: unskew audit ./base ./tuned --tasks unskew_nli_en"
             raise UserError("this is a model: name BASE and TUNED before the options", word, hint)
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 
+from unskew.errors import UserError
+
 
 def _whole(_: Any, tokens: Sequence[Token]) -> int:
     # Cyclopts alone would round: two threads for 1.5.
@@ -22,6 +24,12 @@ Words = Annotated[
     tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
 ]
 """`--option a b c`."""
+
+
+def check_runs(runs: Path) -> None:
+    """Raises UserError where the folder of runs is a file."""
+    if runs.exists() and not runs.is_dir():
+        raise UserError("this is a file, and no folder of runs", str(runs))
 
 
 def listed(words: Sequence[str]) -> list[str]:

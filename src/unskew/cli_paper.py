@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from unskew.cli_options import Runs, Threads
+from unskew.cli_options import Runs, Threads, check_runs
 from unskew.errors import UserError
 
 Scale = Literal["demo", "small", "paper"]
@@ -48,7 +48,7 @@ def claims(
     from unskew.paper.show import terminal
     from unskew.runs.store import shorten
 
-    _check(runs)
+    check_runs(runs)
     if results is not None and not results.is_dir():
         raise UserError("there is no such folder of results", str(results))
     found = reference() if results is None else results
@@ -91,7 +91,7 @@ def make(
     from unskew.paper.show import terminal
     from unskew.runs.store import shorten
 
-    _check(runs)
+    check_runs(runs)
     wanted = chosen(ids)
     nothing = [claim for claim in wanted if scale not in claim.sources]
     names = ", ".join(claim.id for claim in nothing)
@@ -112,8 +112,3 @@ def make(
     if page is not None:
         print(f"page: {shorten(page)}")
     return 0
-
-
-def _check(runs: Path) -> None:
-    if runs.exists() and not runs.is_dir():
-        raise UserError("this is a file, and no folder of runs", str(runs))

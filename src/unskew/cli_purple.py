@@ -14,7 +14,7 @@ USAGE = "Usage: unskew purple [PRESET] [key=value ...] [--dry-run]"
 EXAMPLES = """
 PRESET is demo (minutes, models that ship), small (hours; the claims are about
 it), each (a suffix sought for each question: two hours), drops (a search
-through what smoothing drops: 45 minutes), paper (three models of 7 billion
+through what smoothing drops: 77 minutes), paper (three models of 7 billion
 weights, on a GPU), or a YAML file.
 
 Examples:

@@ -94,7 +94,7 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
         ),
         _grid("small", "about an hour for each of 4 subjects on 1 core"),
         _grid("small", "two hours on 1 core", "each"),
-        _grid("small", "45 minutes on 1 core", "drops"),
+        _grid("small", "77 minutes on 1 core", "drops"),
         _laboratory("laboratory", "paper", "paper", "a GPU; not known, nobody has run it"),
         *(_pairs(name, pairs) for name, pairs in PAIRS.items()),
         _grid("paper", "a GPU; not known, nobody has run it"),
