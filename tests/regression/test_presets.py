@@ -78,3 +78,14 @@ def test_paper_has_the_papers_sizes() -> None:
     for training in (paper.pretraining, paper.finetuning):
         assert (training.precision, training.compile) == ("bfloat16", True)
     assert (paper.device, paper.generator) == ("cuda", "philox-cuda")
+
+
+def test_the_papers_seeds_share_its_study_and_the_first_training() -> None:
+    paper, seeds = read("paper"), read("paper-seeds")
+    assert isinstance(paper, Study)
+    assert isinstance(seeds, Replications)
+    assert (seeds.seeds, seeds.finetune_seeds) == ((0, 1, 2), (0, 1))
+    mine = {"alphas": (0.5,), "experiments": ("where-it-hurts", "task-inference", "conjugate")}
+    assert seeds.studies()[0][0] == paper.model_copy(update=mine)
+    assert run_id(seeds.studies()[0][0].pretrain(0.5)) == run_id(paper.pretrain(0.5))
+    assert len(needs(seeds)) == 3

@@ -96,6 +96,7 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
         _grid("small", "two hours on 1 core", "each"),
         _grid("small", "77 minutes on 1 core", "drops"),
         _laboratory("laboratory", "paper", "paper", "a GPU; not known, nobody has run it"),
+        _laboratory("seeds", "paper", "paper-seeds", "a GPU; not known, nobody has run it"),
         *(_pairs(name, pairs) for name, pairs in PAIRS.items()),
         _grid("paper", "a GPU; not known, nobody has run it"),
     ]  # fmt: skip
