@@ -1,4 +1,4 @@
-"""docs/RESULTS.md's list of what the documents draw: no claim is missing, every chart is one of ours.
+"""docs/RESULTS.md, figure by figure: no claim is missing, every chart is one of ours.
 
 Its commands are tried with those of all pages (test_docs_site.py).
 """
