@@ -204,7 +204,7 @@ class _Stack:
         self, loss: StackedLoss, rows: Sequence[int], steps: Sequence[int], factors: Sequence[float]
     ) -> None:
         """One step of every model: `steps` before it, `factors` of the full learning rates."""
-        rates = torch.tensor(factors, dtype=torch.float64, device=self.device)
+        rates = _sent(torch.tensor(factors, dtype=torch.float64), self.device)
         optim.set_learning_rate(self.optimisers, rates)
         with autocast(self.config, self.device):
             values = loss(self.model, rows, steps)
@@ -214,7 +214,7 @@ class _Stack:
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        places = torch.tensor([step % WINDOW for step in steps], device=self.device)
+        places = _sent(torch.tensor([step % WINDOW for step in steps]), self.device)
         self.window.scatter_(1, places[:, None], values.detach()[:, None].to(self.window.dtype))
 
     def split(self) -> list[State]:
@@ -223,6 +223,14 @@ class _Stack:
         return [
             {name: value[at] for name, value in whole.items()} for at in range(len(self.window))
         ]
+
+
+def _sent(values: Tensor, device: torch.device) -> Tensor:
+    """`values` there. From pinned memory, as a copy from any other makes the host wait for all that
+    a GPU still has to do: the steps after it could not be prepared meanwhile."""
+    if device.type != "cuda":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
 
 
 def _fresh(model: nn.Module) -> State:
