@@ -32,6 +32,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from unskew.report.words import fixed
+
 __all__ = ["FEWEST", "Row", "Verdict", "verdict"]
 
 DIRECT, RELEARNING = "direct", "relearning forget"
@@ -201,7 +203,8 @@ def _said(rows: Sequence[Row]) -> str:
     """The position of the mean over seeds, and the bounds of all of them."""
     pooled = next((row for row in rows if row.seed is None), rows[0])
     low, high = _low(rows), _high(rows)
-    return f"{pooled.estimate:.2f}, between {low:.2f} and {high:.2f}"
+    assert pooled.estimate is not None  # asked only of probes that have a position
+    return f"{fixed(pooled.estimate, 2)}, between {fixed(low, 2)} and {fixed(high, 2)}"
 
 
 def _open(reason: str) -> Verdict:
