@@ -129,6 +129,6 @@ def test_parts_are_made_once_in_order_and_drawn_on_one_page(
 def test_a_plan_holds_each_part_once(tmp_path: Path) -> None:
     steps = plan(documents.claims(), "small", Shelf(tmp_path))
     assert [step.part.name for step in steps] == [
-        "laboratory", "family", "fresh", "grid", "each", "drops", "removal"
+        "laboratory", "family", "fresh", "grid", "each", "drops", "removal", "oracles"
     ]  # fmt: skip
     assert {step.state for step in steps} == {"to run"}

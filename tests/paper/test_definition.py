@@ -9,7 +9,7 @@ import pytest
 from paper import shelves
 from unskew.errors import UserError
 from unskew.paper.claims import answer
-from unskew.paper.definition import grid, removal
+from unskew.paper.definition import grid, removal, removed
 from unskew.paper.documents import chosen
 from unskew.paper.parts import parts
 from unskew.paper.shelf import Place, Shelf
@@ -151,6 +151,23 @@ def test_what_the_bench_says(verdict: str, word: str) -> None:
     assert removal(bench(verdict, None)).found == verdict
     null = removal(bench(verdict, "through en-es", low=None))
     assert (null.word, null.found, null.low) == (word, verdict, None)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word"),
+    [
+        ("removed", "reproduced"),
+        ("suppressed", "not reproduced"),
+        ("inconclusive", "inconclusive"),
+    ],
+)
+def test_what_the_bench_says_of_what_was_never_taught(verdict: str, word: str) -> None:
+    """The probe that is told is the one that may be furthest from the oracle, witness or not."""
+    found = removed(bench(verdict, "through en-es"))
+    assert (found.word, found.found) == (word, "0.90 (0.70 to 1.10), through en-es")
+    blind = removed(bench(verdict, "through en-es", low=None, high=None))
+    assert blind.word == word
+    assert "through en-es" not in blind.found
 
 
 def test_the_reference_benches_are_read_as_one_claim() -> None:

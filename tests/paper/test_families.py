@@ -130,12 +130,3 @@ def test_the_pair_that_ships_is_read_as_a_family_of_one() -> None:
     assert found.finding.word == "reproduced"
     assert found.finding.basis == "one training"
     assert found.places[0].endswith("nursery-pair")
-
-
-def test_a_bench_with_another_margin_is_another_bench() -> None:
-    config = json.loads((RESULTS / "removal" / "locked" / "config.json").read_text("utf-8"))
-    bench = families._is_bench  # pyright: ignore[reportPrivateUsage]
-    assert bench(config["config"])
-    assert not bench(config["config"] | {"margin": 0.01})
-    assert not bench(config["config"] | {"oracle": None})
-    assert not bench({"kind": "audit"})

@@ -6,6 +6,7 @@ thresholds are asked of those that were taught on adversarial prompts too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from unskew.report.removal import number, standing
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["REMOVED", "grid", "removal"]
+__all__ = ["REMOVED", "grid", "removal", "removed"]
 
 REMOVED = ("refuse", "locked", "erased")
 """The models whose ability the bench looks for: refused, behind a password, taught away."""
@@ -56,20 +57,42 @@ def grid(
 def removal(place: Place) -> Finding:
     """Whether the bench calls a model suppressed, and how far its witness brings it back: from an
     oracle (0) to the original (1)."""
+    return _bench(place, "suppressed", lambda row, _: row["witness"])
+
+
+def removed(place: Place) -> Finding:
+    """Whether the bench calls a model removed, and the probe under which it may be furthest from
+    the oracle."""
+
+    def furthest(_: dict[str, Any], positions: pd.DataFrame) -> str | None:
+        def high(name: str) -> float:
+            found = standing(positions, name).high
+            return -math.inf if found is None else found
+
+        return max(positions["probe"].astype(str).unique(), key=high, default=None)
+
+    return _bench(place, "removed", furthest)
+
+
+def _bench(
+    place: Place, wanted: str, pick: Callable[[dict[str, Any], pd.DataFrame], str | None]
+) -> Finding:
+    """A verdict of the bench, with the position under the probe that is picked."""
     rows = place.table("removal", COLUMNS)
     if rows.empty:
         return NOT_RUN
     row = records(rows)[0]
-    words: dict[str, Word] = {"suppressed": "reproduced", "inconclusive": "inconclusive"}
+    words: dict[str, Word] = {wanted: "reproduced", "inconclusive": "inconclusive"}
     word = words.get(str(row["verdict"]), "not reproduced")
     basis, note = f"{row['clusters']} clusters of documents", line(str(row["reason"] or ""))
-    if row["witness"] is None:
+    positions = place.table("positions", POSITIONS)
+    if (probe := pick(row, positions)) is None:
         return Finding(word, str(row["verdict"]), basis, note)
-    found = standing(place.table("positions", POSITIONS), row["witness"])
+    found = standing(positions, probe)
     if None in found:
         return Finding(word, str(row["verdict"]), basis, note, *found)
     estimate, low, high = map(number, found)
-    text = f"{estimate} ({low} to {high}), {line(str(row['witness']))}"
+    text = f"{estimate} ({low} to {high}), {line(probe)}"
     basis += f"; {one_sided(row['level'] / row['probes'])}"
     return Finding(word, text, basis, note, *found)
 

@@ -1,5 +1,4 @@
-"""Families of the nursery over seeds: their runs and audits found, gathered, made; and the removal
-bench on one of them.
+"""Families of the nursery over seeds: their runs and audits found, gathered, made.
 
 A family is a run; each pair of it is audited in a run of its own. What is claimed of families is
 read from these, by `nursery.claims`, or from the reference results, where that was done before.
@@ -12,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unskew.paper.definition import REMOVED
 from unskew.paper.shelf import Entry, Place, Shelf, same
 
 if TYPE_CHECKING:
@@ -26,13 +24,13 @@ if TYPE_CHECKING:
     from unskew.runs.folder import RunFolder
 
 __all__ = [
-    "FRESH", "SEED", "SHIP", "Line", "audited", "benches", "examine", "families", "raise_all",
+    "FRESH", "SEED", "SHIP", "Line", "audited", "by_seed", "families", "raise_all", "raise_one",
     "raised",
 ]  # fmt: skip
 
 CONJUGATIONS = ("en-fr", "en-es", "en-qon")
 SEED = 0
-"""The seed whose models the removal bench looks at."""
+"""The seed of the pair that ships, whose models the removal bench looks at."""
 
 
 class Line(NamedTuple):
@@ -68,7 +66,7 @@ def _models(line: Line) -> tuple[str, ...]:
 
 def families(shelf: Shelf, line: Line = SHIP) -> dict[str, list[Place]]:
     """The tables over seeds: gathered from the runs of the user, then those of the results."""
-    own = _families(shelf, line)
+    own = by_seed(shelf, line)
     found = [_gathered(own, shelf.shelves[0])] if own else []
     for entry in shelf.shelves[1]:
         about = {k: v for k, v in entry.doc.items() if k not in ("seeds", "runs")}
@@ -77,7 +75,7 @@ def families(shelf: Shelf, line: Line = SHIP) -> dict[str, list[Place]]:
     return {"": found}
 
 
-def _families(shelf: Shelf, line: Line) -> dict[int, Entry]:
+def by_seed(shelf: Shelf, line: Line) -> dict[int, Entry]:
     """The user's families by seed; of several, the one with most models."""
 
     def find(shelf: Shelf) -> dict[int, Entry]:
@@ -195,7 +193,7 @@ def raised(shelf: Shelf, line: Line = SHIP) -> list[bool]:
     """Of every seed: the family with all its models, and the audit of each pair."""
     from unskew.nursery.claims import AUDITS
 
-    families, found = _families(shelf, line), []
+    families, found = by_seed(shelf, line), []
     wanted = set(_models(line))
     pairs = sum(pair.model in wanted for pair in AUDITS)
     for seed in line.seeds:
@@ -210,7 +208,7 @@ def raise_all(runs: Path, threads: int | None, line: Line = SHIP) -> list[Path]:
     """Raise the family of every seed and audit its pairs; the folders of all runs."""
     made = []
     for seed in line.seeds:
-        folder = _raised(line, seed, runs, threads)
+        folder = raise_one(line, seed, runs, threads)
         made.append(folder.path)
         made += [found.folder.path for _, found in audited(folder, runs)]
     return made
@@ -238,7 +236,8 @@ def audited(family: RunFolder, runs: Path) -> Iterator[tuple[Audited, AuditResul
         )
 
 
-def _raised(line: Line, seed: int, runs: Path, threads: int | None) -> RunFolder:
+def raise_one(line: Line, seed: int, runs: Path, threads: int | None) -> RunFolder:
+    """The finished family of a seed; it is raised now where there is none."""
     from unskew.nursery import family
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store
@@ -246,68 +245,3 @@ def _raised(line: Line, seed: int, runs: Path, threads: int | None) -> RunFolder
     config = _config(line, seed, _models(line), threads)
     with Progress() as progress:
         return family.execute(config, Store(runs), progress)
-
-
-# The removal bench ----------------------------------------------------------------------------
-
-
-def benches(shelf: Shelf) -> dict[str, list[Place]]:
-    """The bench's runs on the models of the family's first seed, by stage."""
-    found: dict[str, list[Place]] = {stage: [] for stage in REMOVED}
-    for entry in shelf.shelves[0]:
-        if (stage := _removed(entry, shelf)) in found:
-            found[stage].append(entry.place())
-    for entry in shelf.shelves[1]:
-        if entry.path.name in found and _is_bench(entry.config):
-            found[entry.path.name].append(entry.place())
-    return found
-
-
-def _removed(entry: Entry, shelf: Shelf) -> str:
-    """The stage whose model a run of the bench looks at; "" for any other model."""
-    family = _families(shelf, SHIP).get(SEED)
-    if family is None or not _is_bench(entry.config):
-        return ""
-    path = Path(entry.config["unlearned"])
-    return path.name if path.parent.name == family.path.name else ""
-
-
-def _is_bench(config: dict[str, Any]) -> bool:
-    """Whether it is the bench as it is run on the nursery's models, with an oracle, on whatever
-    models: another margin would be another claim."""
-    if config.get("kind") != "removal" or config.get("oracle") is None:
-        return False
-    from pydantic import TypeAdapter
-
-    from unskew.cli_removal import OF_NURSERY
-    from unskew.purple.removal_config import Removal
-    from unskew.runs.config import resolve
-
-    names = {name: config.get(name) for name in ("base", "unlearned", "oracle")}
-    data = config.get("data")
-    folder = data.get("folder") if isinstance(data, dict) else None
-    if not all(isinstance(name, str) for name in (*names.values(), folder)):
-        return False
-    doc: dict[str, Any] = {"kind": "removal", **names, "where": {}}
-    doc["data"] = {"kind": "nursery", "folder": folder}
-    doc["conjugations"] = list(OF_NURSERY["conjugations"])
-    slower = [f"relearning.optimiser.lr={OF_NURSERY['lr']}"]
-    return same(config, resolve(doc, slower, TypeAdapter(Removal), "removal"))
-
-
-def examine(runs: Path, threads: int | None) -> list[Path]:
-    """Run the bench on each of REMOVED, once the family is there; the folders of its runs."""
-    from unskew.cli_removal import removal
-
-    family = _raised(SHIP, SEED, runs, threads).path
-    for stage in REMOVED:
-        removal(
-            str(family / "base"),
-            str(family / stage),
-            oracle=str(family / "oracle"),
-            probes=str(family / "probes"),
-            runs=runs,
-            threads=threads,
-        )
-    found = benches(Shelf(runs))
-    return [place.path for places in found.values() for place in places[:1]]

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unskew.paper import families
+from unskew.paper import benches, families
 from unskew.paper.findings import Scale
 from unskew.paper.shelf import Place, Shelf
 
@@ -89,8 +89,13 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
         ),
         Part(
             "removal", "small", ("unskew paper make not-removed --scale small",),
-            "6 minutes, after the family of one seed", families.benches,
-            lambda means: families.examine(means.runs, means.threads),
+            "6 minutes, after the family of one seed", benches.benches,
+            lambda means: benches.examine(means.runs, means.threads),
+        ),
+        Part(
+            "oracles", "small", ("unskew paper make second-oracle --scale small",),
+            "2 hours on 1 core", benches.second,
+            lambda means: benches.examine_second(means.runs, means.threads),
         ),
         _grid("small", "about an hour for each of 4 subjects on 1 core"),
         _grid("small", "two hours on 1 core", "each"),

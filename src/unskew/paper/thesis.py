@@ -114,3 +114,12 @@ def thesis() -> Iterator[Claim]:
         "suppressed, not removed",
         sources={"small": Source("removal", "positions", definition.removal)},
     )
+    yield Claim(
+        "second-oracle",
+        "thesis",
+        "control",
+        "the removal bench calls a model that was never taught it removed",
+        "removed: every bound below the margin",
+        False,
+        {"small": Source("oracles", "positions", definition.removed)},
+    )
