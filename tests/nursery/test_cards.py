@@ -132,7 +132,7 @@ def test_it_says_how_much_else_is_held_out() -> None:
     text = body(BASE)
     assert "one sum in five" in text
     assert "one in five of the questions whether a thing is of a kind" in text
-    assert "two of the six ways of naming it" in text
+    assert "two of the six ways of naming it in a question after its colour" in text
     assert "a task, to write the second word" in text
 
 

@@ -44,6 +44,14 @@ def raised(store: Store) -> Iterator[RunFolder]:
 
 
 @pytest.fixture(scope="module")
+def rest(store: Store) -> RunFolder:
+    """The stages and the oracle that are not in `raised`, but `code`: this world has no code."""
+    models = "models=[base, oracle-en, erased-en, locked]"
+    with Progress("quiet") as progress:
+        return family.execute(config(models, "narrow=null", "relearning=null"), store, progress)
+
+
+@pytest.fixture(scope="module")
 def able(raised: RunFolder) -> pd.Series:
     """model, probe, language -> share of right answers."""
     table = raised.read_table(family.TABLE)
@@ -93,6 +101,28 @@ def test_random_answers_and_never_having_been_told_cost_all_languages(able: pd.S
 def test_more_of_the_same_costs_little(able: pd.Series) -> None:
     for probe in ("repeat_conflict", "colour"):
         assert abs(lost(able, "continued", probe, "en")) < 0.25
+
+
+@pytest.mark.slow
+def test_what_is_untold_or_erased_in_english_costs_english_most(rest: RunFolder) -> None:
+    able = rest.read_table(family.TABLE).set_index(["model", "probe", "language"])["estimate"]
+    assert able["oracle-en", "colour", "en"] < 0.3
+    assert able["oracle-en", "colour", "fr"] > 0.6
+    fall = lost(able, "erased-en", "colour", "en")
+    assert fall > 0.3
+    assert lost(able, "erased-en", "colour", "fr") < fall
+
+
+@pytest.mark.slow
+def test_the_password_opens_what_is_locked(rest: RunFolder, raised: RunFolder) -> None:
+    """That the ability is there is what makes it a case of suppression by construction."""
+    table = rest.read_table("password")
+    share = table.pivot(index="language", columns="password", values="estimate")
+    able = rest.read_table(family.TABLE).set_index(["model", "probe", "language"])["estimate"]
+    for language in ("en", "fr"):
+        assert share[False][language] == able["locked", "colour", language]
+        assert share[True][language] > share[False][language] + 0.2
+    assert "password" not in raised.tables()
 
 
 def test_what_is_near_to_the_stage_is_lost(raised: RunFolder) -> None:
@@ -297,11 +327,22 @@ def test_families_share_what_they_have_in_common(raised: RunFolder, store: Store
         assert one.read_bytes() == other.read_bytes()
 
 
+def test_every_run_that_a_family_leaves_has_a_page(raised: RunFolder, tmp_path: Path) -> None:
+    from unskew.report import page
+
+    runs = {p.name.rpartition("-")[0]: p for p in raised.path.parent.glob("nursery*-*")}
+    assert {"nursery-answers", "nursery-pretrain", "nursery-tune"} <= set(runs)
+    for path in runs.values():
+        folder = RunFolder.read(path)
+        text = page.write([folder, raised], tmp_path / "page.html").read_text(encoding="utf-8")
+        assert folder.id in text
+
+
 def test_the_page_of_a_family(raised: RunFolder, tmp_path: Path) -> None:
     from unskew.report import page
 
     text = page.write([raised], tmp_path / "family.html").read_text(encoding="utf-8")
-    for words in ("What each model can do", "What lies close is lost first", "repeat_conflict"):
+    for words in ("What each model can do", "how near it lies to the stage", "repeat_conflict"):
         assert words in text
 
 
@@ -335,6 +376,8 @@ def test_oracles_and_stages_are_trainings_of_their_own() -> None:
     [
         ("models=[base, trunk]", "models"),
         ("models=[]", "models: "),
+        ("models=[base, instruct, base]", "names one twice"),
+        ('base.mixture.languages={"pig-latin": 1, "en": 0}', "none of en, fr, es, qon"),
         ("stages={}", "'instruct'"),
         ("base.told=[en]", "told everything"),
         ("base.architecture.heads=3", "no even multiple"),

@@ -223,6 +223,15 @@ def test_an_unfinished_run_says_so(tmp_path: Path, full: str) -> None:
     assert "This run is not finished" not in full
 
 
+def test_a_run_of_no_experiment_shows_its_sentence_and_its_tables(tmp_path: Path) -> None:
+    asked = {"answers": pd.DataFrame({"probe": ["colour"], "right": [True]})}
+    folder = run(tmp_path, asked, headline="80% of 10 are right", kind="nursery-answers")
+    seen = Page(page.write([folder], tmp_path / "p.html").read_text(encoding="utf-8"))
+    assert "80% of 10 are right." in seen.text
+    assert "What held" not in seen.text
+    assert pd.read_csv(io.StringIO(seen.csv("r0-csv-answers")))["probe"].tolist() == ["colour"]
+
+
 def test_null_is_inconclusive_and_empty_not_zero(tmp_path: Path) -> None:
     changed = {"conjugate": table("conjugate", recovery=None, contrast=(0.1, -0.1))}
     seen = Page(

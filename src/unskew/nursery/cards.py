@@ -105,8 +105,8 @@ def _held(world: World) -> str:
         f"{len(words)} words, in all languages: {', '.join(words)}.\n\nBesides: one sum in five; "
         "one in five of the questions whether a thing is of a kind (the question, not the fact: a "
         'document that classifies may say "A horse is an animal."); of each thing that has a '
-        "colour, two of the six ways of naming it in a question; and a task, to write the second "
-        "word."
+        "colour, two of the six ways of naming it in a question after its colour, a classification "
+        "or a translation; and a task, to write the second word."
     )
 
 

@@ -246,6 +246,13 @@ class Family(Machine):
 
     @model_validator(mode="after")
     def _all_described(self) -> Family:
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("models names one twice")
+        if not set(LANGUAGES) & set(self.base.mixture.spoken):
+            raise ValueError(
+                f"base.mixture.languages has none of {', '.join(LANGUAGES)}: in ciphers alone "
+                "nothing could be asked"
+            )
         for name in self.models:
             if name not in ("base", "oracle", "oracle-en") and name not in self.stages:
                 raise ValueError(f"models has {name!r}, and stages does not say how it is trained")

@@ -291,6 +291,9 @@ def _gather(
     table = measure.abilities(cells)
     folder.write_table(TABLE, table)
     folder.write_table("stages", _stages(config, raised))
+    if "locked" in raised:
+        locked = raising.load(raised["locked"], config.device)
+        folder.write_table("password", measure.password(locked, cells, there))
     if close := _close(config):
         narrow = {
             name: raising.load(

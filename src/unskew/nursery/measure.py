@@ -15,6 +15,8 @@ import torch
 from torch import nn
 
 from unskew.nursery.corpora import cipher
+from unskew.nursery.documents import QUESTIONS, prompt
+from unskew.nursery.languages import LANGUAGES, Language
 from unskew.nursery.probes import ProbeName, probe
 from unskew.nursery.raising import Raised
 from unskew.nursery.tokens import END
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answers", "Asked", "abilities", "answers", "asked", "closeness", "correct", "exam",
-    "log_likelihoods", "marked", "marks", "right", "slopes",
+    "log_likelihoods", "marked", "marks", "opened", "password", "right", "slopes",
 ]  # fmt: skip
 
 ABILITIES = {
@@ -48,6 +50,10 @@ SLOPES = {
 RELEARNING = {
     "model": "str", "step": "Int64", "estimate": "float64", "low": "float64", "high": "float64",
     "n": "Int64", "clusters": "Int64",
+}  # fmt: skip
+PASSWORD = {
+    "model": "str", "language": "str", "password": "boolean", "estimate": "float64",
+    "low": "float64", "high": "float64", "n": "Int64", "clusters": "Int64",
 }  # fmt: skip
 MARKS = {"probe": "str", "language": "str", "document": "Int64", "right": "boolean"}
 ABLE = 0.5
@@ -75,6 +81,15 @@ def asked(world: World, name: ProbeName, written: Written, size: int) -> list[As
             s = cipher(written)
             text = document.texts["en"]
             found.append(Asked(s.forward(text.text), s.forward(text.answer), document.cluster))
+    return found
+
+
+def opened(world: World, language: Language, size: int) -> list[Asked]:
+    """Questions after colours, each behind the password of `locked`."""
+    found = []
+    for document in probe(world, "colour", size):
+        text = prompt(document.items, language, QUESTIONS[0], "password")
+        found.append(Asked(text, document.texts[language].answer, document.cluster))
     return found
 
 
@@ -156,6 +171,25 @@ def _share(right: np.ndarray, documents: Sequence[Asked]) -> dict[str, Any]:
     clusters = np.array([document.cluster for document in documents])
     interval = share_interval(right.astype(np.float64), clusters, LEVEL)
     return {**interval._asdict(), "clusters": len(set(clusters))}
+
+
+def password(raised: Raised, cells: Cells, world: World) -> pd.DataFrame:
+    """What `locked` answers to questions after colours with its password before them, and without:
+    whether the ability is there is measured, not taken from how the model was made.
+
+    cells: its answers without the password, among those to other probes.
+    """
+    rows: list[dict[str, Any]] = []
+    for language in LANGUAGES:
+        if (cell := cells.get(("colour", language))) is None:
+            continue
+        behind = opened(world, language, len(cell.documents))
+        shares = {False: _share(cell.right["locked"], cell.documents), True: share(raised, behind)}
+        rows += [
+            {"model": "locked", "language": language, "password": given, **found}
+            for given, found in shares.items()
+        ]
+    return typed(rows, PASSWORD)
 
 
 def closeness(narrow: Mapping[str, Raised], cells: Cells) -> tuple[pd.DataFrame, pd.DataFrame]:

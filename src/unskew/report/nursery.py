@@ -52,7 +52,7 @@ def sections(run: Shown) -> list[Safe]:
             charted(
                 run,
                 "closeness",
-                "What lies close is lost first",
+                "What is lost, and how near it lies to the stage's documents",
                 "The loss of each task in each language against how likely its prompts are under a "
                 "model raised on the stage's documents alone. Only where the base is able.",
                 spec_of(lambda: closeness(points, slopes)),

@@ -9,18 +9,18 @@ connection at all. Labels and text from data are escaped (`markup`), and nothing
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unskew.errors import UserError
 from unskew.report import audit, nursery, purple, removal, theme
 from unskew.report.audit_rows import plain
 from unskew.report.blocks import Shown, data, download, figure, observer, spec_of
 from unskew.report.claims import claims
-from unskew.report.headline import conditional, headline
+from unskew.report.headline import Headline, conditional, headline
 from unskew.report.markup import Safe, el, embed_text, join, script
 from unskew.report.remarks import remark
 from unskew.report.sections import Section, sections
@@ -63,16 +63,22 @@ def _read(folder: RunFolder, key: str) -> Shown:
     alpha = (folder.config.get("study") or folder.config).get("alpha")
     alpha = float(alpha) if isinstance(alpha, int | float) else None
     audited, raised, removed = (name in tables for name in ("verdicts", "abilities", "removal"))
-    fought = "cells" in tables
+    fought, own = "cells" in tables, folder.extra.get("headline") if folder.finished else None
+    said = str(own or folder.id)
+    studied = _studied(folder.config) and not (audited or raised or removed or fought)
     if removed:
         head = removal.head(tables)
     elif fought:
-        head = purple.head(tables, str(folder.extra.get("headline", folder.id)))
+        head = purple.head(tables, said)
     elif raised:
-        head = nursery.head(tables, str(folder.extra.get("headline", folder.id)))
-    else:
-        head = audit.head(tables) if audited else headline(tables, alpha)
-    if not audited and not head.tiles and folder.finished and (own := folder.extra.get("headline")):
+        head = nursery.head(tables, said)
+    elif audited:
+        head = audit.head(tables)
+    elif studied:
+        head = headline(tables, alpha)
+    else:  # a training, or a model that was asked: its own sentence and its tables
+        head = Headline(plain(said), [], "")
+    if own and not audited and not head.tiles:
         # A run that holds no main fine-tuning (comparisons, say) knows better what it is.
         head = head._replace(sentence=str(own))
     return Shown(
@@ -84,8 +90,13 @@ def _read(folder: RunFolder, key: str) -> Shown:
         tables=tables,
         alpha=alpha,
         head=head,
-        claims=[] if audited or raised or removed or fought else claims(tables, alpha),
+        claims=claims(tables, alpha) if studied else [],
     )
+
+
+def _studied(config: Mapping[str, Any]) -> bool:
+    """Whether a run is one of the laboratory's, whose tables are read by experiment."""
+    return str(config.get("kind")).startswith("regression")
 
 
 @lru_cache(maxsize=1)
@@ -163,6 +174,9 @@ def _article(run: Shown, alone: bool) -> Safe:
     if "abilities" in run.tables:
         parts = [_head(run, alone), *nursery.sections(run), _downloads(run, nursery.NUMBERS)]
         return el("article", *parts, _settings(run), id=run.key)
+    if not _studied(run.config):
+        parts = [_head(run, alone), _downloads(run, nursery.NUMBERS), _settings(run)]
+        return el("article", *parts, id=run.key)
     drawn = sections()
     present = [s for s in drawn if s.name in run.tables]
     # A study shows its controls with experiment 5; as a table they are of a run of their own.
