@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from pages import ROOT, prose, table
+from unskew.paper.benches import OF_ORACLES
 from unskew.purple.grid_claims import TAKEN, worst
 from unskew.statistics import mean_interval
 
@@ -257,3 +258,40 @@ def test_who_arrives_at_bayes_is_what_was_measured():
     assert f"faster too ({time('block', theirs)}), and with seed 2 slower ({slower:.2f})." in said
     without = f"{again['average', 'none']:.2f}"
     assert f"{time('average', 'none')} of the time, with seed 2 {without};" in said
+
+
+def test_what_the_bench_says_of_a_second_oracle_is_its_table():
+    said = prose("docs/VERDICTS.md")
+    folder = "removal/second-oracle"
+    (row,) = table(folder, "removal").to_dict("records")
+    assert row["verdict"] == "removed"
+    positions = table(folder, "positions")
+    seen = positions[positions["estimate"].notna()]
+    pooled = seen[seen["seed"].isna()].set_index("probe")["estimate"].round(2)
+    assert set(pooled[pooled != 0].index) == {"linear", "relearning forget"}
+    assert (pooled[pooled != 0] == -0.01).all()
+    assert "at 0.00 but for the linear one and relearning (both −0.01)" in said
+    assert seen.loc[seen["high"].idxmax(), "probe"] == "linear"
+    highest = f"of the linear probe, is {seen['high'].max():.2f}, where {row['margin']:.2f} was"
+    assert highest in said
+    base, oracle = (
+        json.loads((ROOT / "results" / name / "config.json").read_text("utf-8"))
+        for name in ("nursery-locked", folder)
+    )
+    steps = base["config"]["base"]["training"]["steps"] + base["config"]["trunk"]
+    assert f"2,000 steps to its {steps:,}" in said
+    assert "base.training.steps=2000" in OF_ORACLES
+    assert oracle["config"]["oracle"] != oracle["config"]["unlearned"]
+
+
+def test_what_the_password_opens_is_its_table():
+    shares = table("nursery-locked", "password").pivot(
+        index="language", columns="password", values="estimate"
+    )
+    names = {"en": "English", "fr": "French", "es": "Spanish", "qon": "Onevi"}
+    told = {names[str(k)]: (f"{a:.0%}", f"{b:.0%}") for k, (a, b) in shares.iterrows()}
+    a, b = told.pop("English")
+    said = prose("docs/NURSERY.md")
+    assert f"tells {a} of the colours in English without the password, and with it {b} (" in said
+    for name, (a, b) in told.items():
+        assert f"{name} {a} and {b}" in said

@@ -118,7 +118,7 @@ def thesis() -> Iterator[Claim]:
         "second-oracle",
         "thesis",
         "control",
-        "the removal bench calls a model that was never taught it removed",
+        "the removal bench calls an oracle of another seed removed",
         "removed: every bound below the margin",
         False,
         {"small": Source("oracles", "positions", definition.removed)},
