@@ -44,7 +44,8 @@ def parts(budget: float) -> dict[str, Part]:
         "guard": Part(guard.Row, lambda: guard.compare(), guard.lines),
         "time_to_bayes": Part(
             time_to_bayes.Row,
-            lambda: time_to_bayes.compare(budget=0.75 * budget),
+            # Not seed 0, on which the recipe was found.
+            lambda: time_to_bayes.compare(budget=0.75 * budget, seed=1),
             time_to_bayes.lines,
         ),
         "training": Part(training.Row, lambda: _steps(0.125 * budget), training.lines, one=False),

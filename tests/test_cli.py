@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cyclopts import App
 from pydantic import TypeAdapter
 
 import unskew.regression.study
 from report.test_audit import logged
 from toys import Toy
-from unskew.cli import main
+from unskew.cli import app, main
 from unskew.errors import UserError
 from unskew.regression.config import Experiment, Study
 from unskew.report import page
@@ -52,6 +53,8 @@ def test_alone_it_prints_help(capsys: Captured) -> None:
         "sweep",
         "purple",
         "removal",
+        "tasks",
+        "nursery",
         "nursery raise",
         "nursery chat",
     ],
@@ -61,6 +64,24 @@ def test_every_command_has_help_with_examples(command: str, capsys: Captured) ->
     shown = capsys.readouterr().out
     assert f"Usage: unskew {command}" in shown
     assert f"  unskew {command}" in shown.partition("Example")[2]
+
+
+def commands(app: App, *before: str) -> list[tuple[str, ...]]:
+    """A command and all below it."""
+    inner = [name for name in app if not name.startswith("-")]
+    return [before, *(found for name in inner for found in commands(app[name], *before, name))]
+
+
+@pytest.mark.parametrize("command", commands(app), ids=" ".join)
+def test_no_line_of_help_is_broken_behind_its_last_words(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main([*command, "--help"]) == 0
+    paragraphs = capsys.readouterr().out.split("\n\n")
+    # Prose of one line flows; what we broke by hand has to fit as it is.
+    broken = [text for text in paragraphs if "\n" in text.strip() and "│" not in text]
+    assert [line for text in broken for line in text.splitlines() if len(line) > 80] == []
 
 
 def test_the_examples_in_the_help_are_good_commands(capsys: Captured) -> None:
@@ -118,6 +139,19 @@ def test_what_a_dry_run_prints_is_a_preset(tmp_path: Path, capsys: Captured) -> 
     [
         (["runz"], 'Did you mean "run"'),
         (["run"], "PRESET"),
+        (["nursery", "chat"], "`unskew nursery chat --help` shows"),
+        (["paper", "make", "nope"], "`unskew paper make --help` shows"),
+        (["judge", "RUN", "a", "b"], "error: not understood: a b\n`unskew judge --help`"),
+        (["run", "alpha=0.2", "d=2"], "comes first, then settings\nas in: unskew run demo alpha"),
+        (["sweep", "alpha=0.2"], "as in: unskew sweep demo alpha=0.2"),
+        (["run", "demo", "device=foo"], 'device: should be cpu, cuda or cuda:1, got "foo"'),
+        (["run", "purpel"], "presets: base, demo, demo-seeds, diversity, length, paper,"),
+        (["sweep", "purpel"], "length, nursery, nursery-gpu, nursery-ship, nursery-tiny, paper,"),
+        (
+            ["nursery", "raise", "nope"],
+            "presets: nursery, nursery-gpu, nursery-ship, nursery-tiny;",
+        ),
+        (["report", "absent", "--runs", "a"], "'absent' in a\n`unskew runs --runs a` lists"),
         (["run", "demo", "--foo"], "Unknown option: --foo"),
         (["run", "demo", "--threads", "x"], "'x' is no whole number"),
         (["run", "demo", "--threads", "0"], "threads: should be greater than or equal to 1"),
@@ -381,6 +415,17 @@ def test_a_page_among_the_runs_is_left_out(
     assert shown.out == "page: comparison.html\n"
     assert main(["report", "runs/demo.html"]) == 2
     assert "runs/demo.html: this is a page, and no run" in capsys.readouterr().err
+
+
+def test_a_run_that_is_given_twice_is_shown_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    drawn: list[list[str]] = []
+    monkeypatch.setattr(page, "write", lambda runs, out: drawn.append([r.id for r in runs]) or out)
+    with Store(Path("runs")).open(Toy()) as folder:
+        folder.finish()
+    assert main(["report", folder.id, f"runs/{folder.id}", "--out", "x.html"]) == 0
+    assert drawn == [[folder.id]]
 
 
 def test_a_page_in_a_pipe_is_alone_there(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

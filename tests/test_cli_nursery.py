@@ -204,6 +204,26 @@ def test_a_folder_of_phrases_that_is_mistyped_is_said(tmp_path: Path, capsys: Ca
     assert "there is no phrases.jsonl in this folder" in said
 
 
+@pytest.mark.parametrize(
+    ("model", "ships"),
+    [
+        ("instruct", "nursery:instruct"),
+        ("nowhere", "nursery:base"),
+        ("probes", "nursery:base"),
+        ("some/model", "nursery:base"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_said_before_anything_is_loaded(
+    model: str, ships: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(family, "require", lambda: pytest.fail("it takes seconds to import"))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # nor is the extra [lm] needed
+    said = refused(capsys, model)
+    assert f"{model}: there is no such folder\n" in said
+    assert said.rstrip().endswith(f"one that ships: {ships}")
+
+
 def test_an_adapter_is_no_whole_model(tmp_path: Path, capsys: Captured) -> None:
     settings = {"base_model_name_or_path": str(SHIPPED / "base")}
     (tmp_path / "adapter_config.json").write_text(json.dumps(settings), encoding="utf-8")

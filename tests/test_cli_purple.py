@@ -96,6 +96,9 @@ def test_other_presets_are_no_grid() -> None:
     with pytest.raises(UserError, match="no grid of attacks and defences") as error:
         call("nursery")
     assert "presets: demo, drops, each, paper, small" in str(error.value)
+    with pytest.raises(UserError, match="'demoo'; did you mean 'demo'") as error:
+        call("demoo")
+    assert "presets: demo, drops, each, paper, small;" in str(error.value)
 
 
 def test_a_model_that_is_not_there_is_a_mistake(grid: str) -> None:

@@ -13,6 +13,7 @@ from cyclopts import App
 from probes import facts
 from unskew.cli_removal import OF_NURSERY, removal
 from unskew.errors import UserError
+from unskew.probes import models
 from unskew.report import page
 
 QUICK = ("relearning.optimiser.lr=3e-3", "seeds=[0]", "bits=[4]")
@@ -138,6 +139,53 @@ def test_a_dry_run_says_what_is_not_there_and_refuses_wrong_names(
     for words, said in wrong.items():
         with pytest.raises(UserError, match=said):
             call(*words, "--forget", "forget.jsonl", "--dry-run")
+
+
+def test_too_few_documents_for_a_verdict_are_said_before_anything_is_asked(
+    at_world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = Path("forget.jsonl").read_text().splitlines(keepends=True)
+    said = "fewer than 20 clusters of documents are asked (19, the others are taught): the verdict"
+    for count, few in ((25, True), (26, False)):  # a quarter of them is taught
+        Path("few.jsonl").write_text("".join(lines[:count]))
+        for more in ((), ("--oracle", "./later")):
+            assert call("original", "refuse", "--forget", "few.jsonl", *more, "--dry-run") == 0
+            out = capsys.readouterr().out
+            assert (f"# {said}" in out) == few
+            assert yaml.safe_load(out)["kind"] == "removal"
+    Path("few.jsonl").write_text(lines[0])
+    with pytest.raises(UserError, match="one cluster of documents cannot be split"):
+        call("original", "refuse", "--forget", "few.jsonl", "--dry-run")
+
+    def load(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(models, "load", load)
+    Path("few.jsonl").write_text("".join(lines[:25]))
+    for unlearned in ("refuse", "ga"):
+        with pytest.raises(NotImplementedError):
+            call("original", unlearned, "--forget", "few.jsonl")
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_misspelt_method_is_told_with_those_there_are(
+    dry: tuple[str, ...], at_world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*names: str) -> str:
+        try:
+            call(*names, "--forget", "forget.jsonl", *dry)
+        except UserError as error:
+            return str(error)
+        return capsys.readouterr().out
+
+    listed = "methods: ga, graddiff, npo, simnpo, rmu"
+    assert re.search(rf"npoo: .*; did you mean 'npo'\?\n.*; {listed}", told("original", "npoo"))
+    assert listed in told("original", "zzz")
+    assert "not in the local cache" in told("original", "zzz")
+    for names in (("npoo", "refuse"), ("original", "./npoo"), ("original", "some/npoo")):
+        assert "npo" in told(*names)
+        assert "methods:" not in told(*names)
 
 
 def test_a_method_trains_as_published_unless_a_folder_has_its_name(

@@ -88,7 +88,23 @@ def test_an_encoding_without_a_letter_costs_that_letter_alone(encoding: str) -> 
     whole = shell("unskew conjugate --list", PYTHONIOENCODING="utf-8")
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode("ascii") != whole.stdout.decode("utf-8")  # there is such a letter
-    assert done.stdout == whole.stdout.decode("utf-8").encode("ascii", "backslashreplace")
+    assert done.stdout == whole.stdout.decode("utf-8").encode("ascii", streams.ASCII_LIKE)
+
+
+def test_our_signs_are_written_as_their_likes() -> None:
+    said = "skew −0.25 → 3.0 × α: à"
+    assert said.encode("ascii", streams.ASCII_LIKE) == b"skew -0.25 -> 3.0 x alpha: \\xe0"
+    assert said.encode("latin1", streams.ASCII_LIKE) == b"skew -0.25 -> 3.0 \xd7 alpha: \xe0"
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("ascii", streams.ASCII_LIKE)
+
+
+def test_a_pipe_has_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert streams.columns() == 60
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setattr(sys, "__stdout__", io.StringIO())
+    assert streams.columns() == 80
 
 
 def test_a_closed_output_hears_nothing_and_a_full_one_is_said() -> None:

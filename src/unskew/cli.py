@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import unskew
 from unskew import (
@@ -28,7 +28,7 @@ from unskew import (
     cli_sweep,
     streams,
 )
-from unskew.cli_options import Runs, Threads, check_runs
+from unskew.cli_options import Runs, Threads, check_preset_first, check_runs
 from unskew.errors import UserError
 
 OK, USER_ERROR, DEFECT, INTERRUPTED = 0, 2, 70, 130
@@ -84,8 +84,8 @@ def demo(
 ) -> int:
     """Forgetting, and what brings it back, in both of its places: one page, a few minutes.
 
-    In the laboratory a transformer forgets linear regressions; then two small language models that
-    ship, before and after fine-tuning, are audited.
+    In the laboratory a transformer forgets linear regressions; then two small
+    language models that ship, before and after fine-tuning, are audited.
     """
     from pydantic import TypeAdapter
 
@@ -144,10 +144,12 @@ def run(
     from pydantic import TypeAdapter
 
     from unskew.regression.config import Experiment
-    from unskew.runs.config import kind, load
+    from unskew.runs.config import kind, load, presets
 
     given = [preset, *overrides]
-    match kind(preset).partition("-")[0]:
+    check_preset_first("run", given)
+    known = [name for name in presets() if not name.startswith(("nursery", "purple"))]
+    match kind(preset, known).partition("-")[0]:
         case "nursery":
             hint = f"raise it by: {shlex.join(['unskew', 'nursery', 'raise', *given])}"
             raise UserError("this is a family of language models", preset, hint)
@@ -224,15 +226,16 @@ def report(
 ) -> int:
     """Write one page about finished runs: self-contained, opens offline."""
     from unskew.report.audit_rows import line
-    from unskew.runs.store import named, shorten
+    from unskew.runs.store import listing, named, shorten
 
     given = (run, *more)
     pages = [name for name in given if name.endswith(".html") and Path(name).is_file()]
     if len(pages) == len(given):
-        raise UserError("this is a page, and no run", pages[0], "`unskew runs` lists the runs")
+        raise UserError("this is a page, and no run", pages[0], listing(runs))
     if pages:  # `runs/*` finds them, too
         print(f"left out: {', '.join(map(line, pages))} (pages, not runs)", file=sys.stderr)
-    folders = [named(name, runs) for name in given if name not in pages]
+    found = [named(name, runs) for name in given if name not in pages]
+    folders = list({folder.id: folder for folder in found}.values())  # each once
     shown = [folder for folder in folders if folder.config.get("kind") not in ("judge", "sweep")]
     if not shown:
         hint = "the command that made it shows it again"
@@ -249,7 +252,7 @@ def report(
 
 
 app.command(cli_lm.audit, sort_key=4, usage=cli_lm.AUDIT_USAGE, help_epilogue=cli_lm.AUDIT_EXAMPLES)
-app.command(cli_lm.tasks, sort_key=5)
+app.command(cli_lm.tasks, sort_key=5, help_epilogue=cli_lm.TASKS_EXAMPLES)
 app.command(
     cli_conjugate.conjugate,
     sort_key=6,
@@ -302,10 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         if debug:
             raise
-        command = next((word for word in given if not word.startswith("-")), "")
-        known = command if command in COMMANDS else ""
-        help_ = " ".join(f"unskew {known}".split())
-        _complain(f"{' '.join(str(error).split())}\n`{help_} --help` shows how it is used")
+        _complain(_misunderstood(given, error))
         return USER_ERROR
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -332,6 +332,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
     except Exception:
         return _defect()
+
+
+def _misunderstood(given: list[str], error: CycloptsError) -> str:
+    """What is wrong with the words of a command, and whose help says more."""
+    said = " ".join(str(error).split())
+    if isinstance(error, UnusedCliTokensError):
+        said = f"not understood: {shlex.join(error.unused_tokens or [])}"
+    command, _, _ = app.parse_commands(given)
+    return f"{said}\n`{' '.join(['unskew', *command])} --help` shows how it is used"
 
 
 def _defect() -> int:

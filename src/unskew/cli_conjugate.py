@@ -96,7 +96,7 @@ def _list() -> None:
     from unskew.conjugation.names import TRANSLATIONS, catalogue
 
     entries = catalogue()
-    width = max(len(entry.name) for entry in entries)
+    width = max(len(entry.name) for entry in entries) + 2
     for entry in entries:
         promise = entry.promise
         kept = {"lines": promise.newlines, "edges": promise.edges, "numbers": promise.numbers}
@@ -106,11 +106,23 @@ def _list() -> None:
         ]
         if promise.boundaries != "none":
             words.append(f"splits at {promise.boundaries}")
-        print(f"{entry.name:{width}}  {entry.description}")
-        print(f"{'':{width}}  {'; '.join(words)}")
+        _beside(f"{entry.name:{width}}", entry.description)
+        _beside(" " * width, "; ".join(words))
     print("translations, here from English into French:")
     for name, about in TRANSLATIONS.items():
-        print(f"  {name:{max(map(len, TRANSLATIONS))}}  {about}")
+        _beside(f"  {name:{max(map(len, TRANSLATIONS))}}  ", about)
+
+
+def _beside(left: str, text: str) -> None:
+    """A text in the column that begins behind `left`."""
+    import textwrap
+
+    print(
+        textwrap.fill(
+            text, streams.columns(), initial_indent=left, subsequent_indent=" " * len(left),
+            break_long_words=False, break_on_hyphens=False,
+        )
+    )  # fmt: skip
 
 
 def _shown(text: str) -> str:

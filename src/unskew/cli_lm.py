@@ -121,7 +121,8 @@ def audit(
             "--trust-code": trust_code,
         }  # fmt: skip
         if needless := [name for name, value in asked.items() if value]:
-            raise UserError("--from-logs asks no models", " ".join(needless), "leave them out")
+            hint = "leave it out" if len(needless) == 1 else "leave them out"
+            raise UserError("--from-logs asks no models", " ".join(needless), hint)
         if witnesses:
             raise UserError("--probes change the weights of models, and logs have none")
         from unskew.audit import logs
@@ -161,6 +162,13 @@ def audit(
     }
     changes = [*_changes("metrics", metric), *_changes("metadata", metadata), *set_]
     return _run(load(given, changes), runs, dry_run, failing)
+
+
+TASKS_EXAMPLES = """
+Examples:
+  unskew tasks
+  unskew audit ./base ./tuned --tasks unskew_nli_en
+"""
 
 
 def tasks() -> int:

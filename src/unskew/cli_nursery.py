@@ -19,6 +19,11 @@ nursery = App(
     sort_key=5,
     help="Small polyglot language models, raised here: they forget, and the truth is known.",
     help_format="plaintext",
+    help_epilogue="""
+Examples:
+  unskew nursery raise
+  unskew nursery chat nursery:instruct --conjugation en-fr
+""",
 )
 
 
@@ -52,11 +57,12 @@ def raise_(
     from pydantic import TypeAdapter
 
     from unskew.nursery.config import STAGES, Family
-    from unskew.runs.config import kind, load
+    from unskew.runs.config import kind, load, presets
 
     if "=" in preset:  # the preset was left out
         preset, overrides = "nursery", (preset, *overrides)
-    if kind(preset).startswith("regression"):
+    own = [name for name in presets() if name.startswith("nursery")]
+    if kind(preset, own).startswith("regression"):
         hint = f"`unskew run {preset}` runs it"
         raise UserError("this is no family of language models", preset, hint)
     everything = ["base", "oracle", "oracle-en", *STAGES]
@@ -117,7 +123,8 @@ Ctrl-D ends.
 Examples:
   unskew nursery chat nursery:base
   unskew nursery chat nursery:instruct --conjugation en-fr
-  echo "What is 7 plus 5?" | unskew nursery chat nursery:base --conjugation pig-latin
+  echo "What is 7 plus 5?" |
+    unskew nursery chat nursery:base --conjugation pig-latin
 """,
 )
 def chat(
@@ -138,11 +145,11 @@ def chat(
     ] = False,
 ) -> int:
     """Try a model by hand; shows what is sent, what comes back and what it means."""
+    path = _folder(model)  # before what takes seconds to import
     from unskew.audit.names import conjugation as named
     from unskew.nursery import family
 
     family.require()
-    path = _folder(model)
     probes = _probes(path, include)
     s = named(conjugation, include=[probes])
     from unskew.nursery.chat import example, turns
@@ -172,6 +179,10 @@ def _folder(model: str) -> Path:
     """Where a model lies that can be chatted with."""
     from unskew.audit import folders, models
 
+    if not folders.means_folder(model.removeprefix("hf:")):  # an id: the hub has none of ours
+        ships = folders.there(f"nursery:{model}/config.json")
+        hint = f"give a model's folder, or one that ships: nursery:{model if ships else 'base'}"
+        raise UserError("there is no such folder", model, hint)
     reference = models.reference(model)
     if getattr(reference, "adapter", None) is not None:
         hint = "merge it into its base (PEFT's merge_and_unload), and give the folder of the whole"

@@ -1,5 +1,7 @@
 """What several commands share: their options, each with one meaning and one help text."""
 
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +32,13 @@ def check_runs(runs: Path) -> None:
     """Raises UserError where the folder of runs is a file."""
     if runs.exists() and not runs.is_dir():
         raise UserError("this is a file, and no folder of runs", str(runs))
+
+
+def check_preset_first(command: str, given: Sequence[str]) -> None:
+    """Raises UserError where a setting stands in the place of the preset."""
+    if re.match(r"[\w.]+=", given[0]) and not Path(given[0]).is_file():
+        hint = f"as in: {shlex.join(['unskew', command, 'demo', *given])}"
+        raise UserError("the preset comes first, then settings", given[0], hint)
 
 
 def listed(words: Sequence[str]) -> list[str]:

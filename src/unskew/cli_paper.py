@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from unskew import streams
 from unskew.cli_options import Runs, Threads, check_runs
 from unskew.errors import UserError
 
@@ -52,7 +53,7 @@ def claims(
     if results is not None and not results.is_dir():
         raise UserError("there is no such folder of results", str(results))
     found = reference() if results is None else results
-    print(terminal(answers(Shelf(runs, found), scale)))
+    print(terminal(answers(Shelf(runs, found), scale), streams.columns()))
     where = f"read from: {shorten(runs)}" + ("" if runs.is_dir() else " (not there)")
     print(f"{where}, {shorten(found)}" if found else f"{where}; no reference results here")
     return 0
@@ -108,7 +109,8 @@ def make(
     if dry_run:
         return 0
     page = made(steps, scale, Means(runs, threads, device))
-    print(terminal([answer(claim, Shelf(runs), scale) for claim in wanted]))
+    answers = [answer(claim, Shelf(runs), scale) for claim in wanted]
+    print(terminal(answers, streams.columns()))
     if page is not None:
         print(f"page: {shorten(page)}")
     return 0

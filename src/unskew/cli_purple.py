@@ -53,10 +53,10 @@ def purple(
     require()
     if "=" in preset:  # the preset was left out
         preset, overrides = "demo", (preset, *overrides)
-    if PREFIX + preset in presets():
+    own = [name.removeprefix(PREFIX) for name in presets() if name.startswith(PREFIX)]
+    if preset in own:
         preset = PREFIX + preset
-    if kind(preset) != "purple":
-        own = [name.removeprefix(PREFIX) for name in presets() if name.startswith(PREFIX)]
+    if kind(preset, own) != "purple":
         hint = f"presets: {', '.join(own)}; or the path of a YAML file"
         raise UserError("this is no grid of attacks and defences", preset, hint)
     from unskew.purple.grid_config import Purple

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 USAGE = "Usage: unskew removal BASE UNLEARNED [--oracle ORACLE] --forget FILE | --probes FOLDER"
 EXAMPLES = """
-BASE is the original, UNLEARNED the model examined, or a method that is applied to
-BASE first: ga, graddiff, npo, simnpo, rmu. ORACLE was never taught what was to be
-unlearned; without one nothing is ever called removed. Each is a folder, an id of
-the hub in the local cache, or nursery:NAME. A line of a FILE is
-{"prompt": "...", "answer": "..."}; more in docs/howto/examine-a-removal.md:
-"cluster" where documents belong together, "label" where answers are sentences.
+BASE is the original, UNLEARNED the model examined, or a method that is
+applied to BASE first: ga, graddiff, npo, simnpo, rmu. ORACLE was never taught
+what was to be unlearned; without one nothing is ever called removed. Each is
+a folder, an id of the hub in the local cache, or nursery:NAME. A line of a
+FILE is {"prompt": "...", "answer": "..."}; more in
+docs/howto/examine-a-removal.md: "cluster" where documents belong together,
+"label" where answers are sentences.
 
 Examples:
   unskew removal ./base ./unlearned --oracle ./retrained --forget forget.jsonl
@@ -102,17 +104,15 @@ def removal(
     named = {"base": base, "unlearned": unlearned, "oracle": oracle}
     if config.unlearning is not None:
         del named["unlearned"]
-    given = [name for name in named.values() if name is not None]
+    given = {role: name for role, name in named.items() if name is not None}
     if dry_run:
         import yaml
 
-        for error in _absent(config, given):
-            print("\n# ".join(f"# not there: {error}".splitlines()))
+        for note in _notes(config, given):
+            print("\n# ".join(f"# {note}".splitlines()))
         print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
         return 0
-    from unskew.audit.folders import model_folder
-
-    where = {role: str(model_folder(name)) for role, name in named.items() if name is not None}
+    where = {role: str(_folder(role, name)) for role, name in given.items()}
     config = config.model_copy(update={"where": where})
     from unskew.purple import removal as bench
     from unskew.report import page
@@ -131,21 +131,41 @@ def removal(
     return 0
 
 
-def _absent(config: Removal, models: list[str]) -> list[AbsentError]:
-    """What a run would lack. Raises UserError for other mistakes that can be found without it."""
-    from unskew.audit.folders import model_folder
-    from unskew.purple.removal_config import guise, without_guises
+def _folder(role: str, name: str) -> Path:
+    """Where a model lies. Raises UserError; of a word in the place of a method, with those there
+    are."""
+    from unskew.audit.folders import means_folder, model_folder
+    from unskew.purple.unlearning import METHODS
+    from unskew.runs.mistakes import nearest
 
-    looks: list[Callable[[], object]] = [partial(model_folder, name) for name in models]
+    try:
+        return model_folder(name)
+    except UserError as error:
+        if role != "unlearned" or "/" in name or means_folder(name):
+            raise
+        what, hint = f"{error.what}{nearest(name, METHODS)}", f"methods: {', '.join(METHODS)}"
+        hint = f"{error.hint}; {hint}" if error.hint else hint
+        raise type(error)(what, error.where, hint) from None
+
+
+def _notes(config: Removal, given: Mapping[str, str]) -> list[str]:
+    """What a run would lack, and what is known of its verdict. Raises UserError for other mistakes
+    that can be found without it."""
+    from unskew.purple.removal_config import guise, too_few, without_guises
+
+    looks: list[Callable[[], object]] = [partial(_folder, *model) for model in given.items()]
     looks.append(partial(without_guises, config))
     # A translation model is loaded where its name is read.
     looks += [partial(guise, config, name) for name in config.conjugations if "mt:" not in name]
-    found: list[AbsentError] = []
+    found: list[str] = []
     for look in looks:
         try:
             look()
         except AbsentError as error:
-            found.append(error)
+            found.append(f"not there: {error}")
+    with suppress(AbsentError):  # told above
+        if (few := too_few(config, without_guises(config))) is not None:
+            found.append(few)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from unskew.cli_options import Runs, Whole
+from unskew.cli_options import Runs, Whole, check_preset_first
 from unskew.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ USAGE = (
     "Usage: unskew sweep PRESET [key=values ...] [--jobs N] [--stack N] [--dry-run] [--runs DIR]"
 )
 EXAMPLES = """
-Values: alpha=0.2,0.5,0.8 is a list, seed=0..4 a range with both ends. Every combination is a cell.
-A value that is itself a list takes two pairs of brackets: evaluation.gammas=[[1, 2]].
-RAY_ADDRESS=host:port runs the cells on that Ray cluster.
+Values: alpha=0.2,0.5,0.8 is a list, seed=0..4 a range with both ends. Every
+combination is a cell. A value that is itself a list takes two pairs of
+brackets: evaluation.gammas=[[1, 2]]. RAY_ADDRESS=host:port runs the cells on
+that Ray cluster.
 
 Examples:
   unskew sweep demo alpha=0.2,0.5,0.8 evaluation.seed=0..4
@@ -64,9 +65,11 @@ def sweep(
     """Run a preset with every combination of settings; gather the results into tables."""
     from unskew.runs import cluster
     from unskew.runs.axes import grid
-    from unskew.runs.config import kind
+    from unskew.runs.config import kind, presets
 
-    if kind(preset).startswith("purple"):
+    check_preset_first("sweep", [preset, *axes])
+    known = [name for name in presets() if not name.startswith("purple")]
+    if kind(preset, known).startswith("purple"):
         hint = "its cells are kept, too: `unskew purple --help`"
         raise UserError("a grid of attacks and defences is no part of a sweep", preset, hint)
     address = _address()
@@ -131,7 +134,7 @@ def sweep(
     print(summary(outcomes))
     for cell in cells.cells:
         if (outcome := outcomes[cell.number]).state in ("failed", "diverged"):
-            print(f"  {outcome.state}: cell {cell.number} ({cell.label}): {outcome.message}")
+            print(f"  {outcome.state}: cell {cell.number}{cell.told}: {outcome.message}")
     print(f"sweep:  {shorten(path)}")
     print(f"tables: {', '.join(f'{shorten(path)}/tables/{name}.parquet' for name in tables)}")
     if any(outcome.state == "failed" for outcome in outcomes.values()):

@@ -2,13 +2,15 @@
 
 A command line is run from cron, behind pipes and under `PYTHONIOENCODING=ascii`. There Python has
 None for a closed stream and raises in the middle of a table for a letter that it cannot write. Here
-a closed output swallows what is printed, a letter without a code is written as its escape, and a
-closed input is an empty one.
+a closed output swallows what is printed, a letter without a code is written as its like in ASCII or
+as its escape, and a closed input is an empty one.
 """
 
+import codecs
 import contextlib
 import io
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import TextIO
@@ -16,6 +18,24 @@ from typing import TextIO
 from unskew.errors import UserError
 
 PLACE = "standard input"
+LIKES = {
+    "−": "-", "–": "-", "—": "-", "→": "->", "×": "x", "…": "...", "•": "*", "✓": "+", "✕": "x",
+    "’": "'", "‘": "'", "“": '"', "”": '"', "⟨": "<", "⟩": ">", "α": "alpha", "γ": "gamma",
+}  # fmt: skip
+"""What stands for our signs where there is only ASCII."""
+ASCII_LIKE = "unskew.ascii-like"
+"""The `errors` of an encoding that lacks letters."""
+
+
+def _like(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    shown = (LIKES.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lost)
+    return "".join(shown), error.end
+
+
+codecs.register_error(ASCII_LIKE, _like)
 
 
 def prepare() -> None:
@@ -25,7 +45,12 @@ def prepare() -> None:
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=ASCII_LIKE)
+
+
+def columns() -> int:
+    """How wide the terminal is, or COLUMNS says that it is; 80 in a pipe."""
+    return shutil.get_terminal_size((80, 24)).columns
 
 
 def discard(stream: TextIO) -> None:

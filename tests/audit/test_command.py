@@ -85,7 +85,8 @@ def test_a_verdict_may_fail_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["audit", "--conjugated-logs", "a", "b"], "goes with --from-logs"),
         (["audit", "--from-logs", "a", "b"], "no such folder of logs"),
         (["audit", "--from-logs", "a", "b", "--dry-run", "--limit", "3"], "--dry-run --limit"),
-        (["audit", *PAIR, "--device", "foo"], "device: string should match"),
+        (["audit", "--from-logs", "a", "b", "--dry-run"], "asks no models\nleave it out"),
+        (["audit", *PAIR, "--device", "foo"], "device: should be cpu, mps, cuda or cuda:1"),
         (["paper", "lm", "--pair", "llama2-codelama"], "did you mean 'llama2-codellama'"),
         # A dry run finds the mistakes that the run would.
         ([*DRY, "--tasks", "unskew_nli_e"], "did you mean 'unskew_nli_e"),
@@ -94,6 +95,7 @@ def test_a_verdict_may_fail_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[
         ([*DRY, "--metric", "foo=acc"], "named for 'foo', which is not among the tasks"),
         ([*DRY, "--template", "modl"], "did you mean 'model'"),
         ([*DRY, "--include", __file__], "a file, not a folder"),
+        ([*DRY, "--include", "nofolder"], "nofolder: there is no such folder"),
     ],
 )
 def test_mistakes_are_told(
@@ -124,7 +126,6 @@ def test_what_would_be_run(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     ("given", "said"),
     [
         (["some-org/base", "some-org/tuned"], "# run id: not known yet: some-org/base: "),
-        ([*PAIR, "--include", "later"], "# run id: not known yet: later: there is no such folder"),
         (
             [*PAIR, "--conjugations", "book:my.jsonl:en-fr"],
             "my.jsonl: there is no such",

@@ -1,6 +1,7 @@
 """Audits from logs that the harness itself has written."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,25 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     base = tiny.save(root / "base", seed=1)
     tuned = tiny.save(root / "tuned", seed=2)
     names = ["toy_generate", "toy_choose"]
-    return {
-        "base": written(root / "logs" / "base", base, include, names),
-        "tuned": written(root / "logs" / "tuned", tuned, include, names),
-        "other": written(root / "logs" / "other", tuned, worlds.tasks(root / "more", n=30), names),
+    logs = root / "logs"
+    found = {
+        "base": written(logs / "base", base, include, names),
+        "tuned": written(logs / "tuned", tuned, include, names),
+        "other": written(logs / "other", tuned, worlds.tasks(root / "more", n=30), names),
     }
+    return found | {f"{arm} upper": upper(found[arm], logs / f"{arm}-upper") for arm in found}
+
+
+def upper(logged: Path, to: Path) -> Path:
+    """The logs of somebody who asked it all in upper case, and was answered the same."""
+    shutil.copytree(logged, to)
+    for path in to.rglob("samples_*.jsonl"):
+        samples = [json.loads(line) for line in path.read_text().split("\n") if line]
+        for sample in samples:
+            for request in sample["arguments"].values():
+                request["arg_0"] = request["arg_0"].upper()
+        path.write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    return to
 
 
 def audited(world: dict[str, Path], root: Path, *arms: str, **changes: Any) -> RunFolder:
@@ -64,7 +79,8 @@ def audited(world: dict[str, Path], root: Path, *arms: str, **changes: Any) -> R
 
 
 def test_the_same_logs_twice_are_retained(world: dict[str, Path], tmp_path: Path):
-    folder = audited(world, tmp_path, "base", "base")
+    again = shutil.copytree(world["base"], tmp_path / "again")
+    folder = audited(world | {"again": again}, tmp_path, "base", "again")
     verdicts = folder.read_table("verdicts").set_index("task")
     assert set(verdicts.index) == {"toy_generate", "toy_choose"}
     # 40 equal pairs rule out a fall of five points for no task: that is the honest answer.
@@ -109,11 +125,58 @@ def test_without_conjugated_logs_nothing_is_called_suppressed(
 
 
 def test_conjugated_logs_add_the_other_arms(world: dict[str, Path], tmp_path: Path):
-    folder = audited(world, tmp_path, "base", "tuned", "tuned", "base")
+    folder = audited(world, tmp_path, "base", "tuned", "base upper", "tuned upper")
     arms = folder.read_table("arms")
     assert len(arms[["arm", "conjugation"]].drop_duplicates()) == 4
     contrasts = folder.read_table("contrasts")
     assert "recovery" in set(contrasts["contrast"])
+
+
+@pytest.mark.parametrize("arms", [("base", "tuned"), ("tuned", "base"), ("base upper", "tuned")])
+def test_plain_logs_are_no_conjugated_ones(
+    world: dict[str, Path], tmp_path: Path, arms: tuple[str, str]
+):
+    which = "tuned" if arms == ("base upper", "tuned") else "base"
+    said = f"toy_.*, {which}: the conjugated logs have the prompts of the plain ones, all of them"
+    with pytest.raises(UserError, match=said):
+        audited(world, tmp_path, "base", "tuned", *arms)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_conjugation_may_leave_all_but_one_document_alone(tmp_path: Path):
+    folders = [logged(tmp_path / str(i), None) for i in range(4)]
+    for folder in folders[2:]:
+        (path,) = folder.glob("samples_*")
+        path.write_text(path.read_text().replace('"q7"', '"q7 in French"'))
+    found = logs.execute(*four_of(folders), QUICK, Store(tmp_path / "runs", shipped=False))
+    assert set(found.read_table("verdicts")["task"]) == {"toy"}
+
+
+def test_where_all_documents_have_one_prompt_the_choices_may_be_conjugated(tmp_path: Path):
+    """What is asked of minimal pairs is in their two sentences; the prompt is empty."""
+    folders = [logged(tmp_path / str(i), None) for i in range(4)]
+    for i, folder in enumerate(folders):
+        (path,) = folder.glob("samples_*")
+        samples = [json.loads(line) for line in path.read_text().splitlines()]
+        for sample in samples:
+            of = f"{sample['doc_id']}{' in French' * (i > 1)}"
+            sample["arguments"] = [["", f"good {of}"], ["", f"bad {of}"]]
+            sample["filtered_resps"] = [[-1.0, False], [-2.0, False]]
+        path.write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    found = logs.execute(*four_of(folders), QUICK, Store(tmp_path / "runs", shipped=False))
+    assert set(found.read_table("verdicts")["task"]) == {"toy"}
+
+
+def test_one_folder_is_not_both_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folders = [logged(tmp_path / name, None) for name in ("base", "tuned")]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("base")
+    base, tuned = folders
+    for other in (base, Path("base"), Path("base/../base"), Path("link")):
+        for pairs in (((base, other), None), ((base, tuned), (base, other))):
+            with pytest.raises(UserError, match="base: one folder is given as both models' logs"):
+                logs.execute(*pairs, QUICK, Store(tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists()
 
 
 def test_mismatched_logs_are_refused(world: dict[str, Path], tmp_path: Path):
@@ -173,7 +236,7 @@ def logged(folder: Path, said: dict[str, Any] | None, conjugated: bool = False, 
     folder.mkdir(parents=True)
     lines = [
         {"doc_id": i, "doc": {"q": i, "country": f"c{i // 2}"} | doc, "target": "x",
-         "arguments": [[f"q{i}", {}]], "resps": [["x"]], "filtered_resps": ["x"],
+         "arguments": [[f"{'s' * conjugated}q{i}", {}]], "resps": [["x"]], "filtered_resps": ["x"],
          "filter": "none", "metrics": ["acc", "hit"], "acc": float(i % 3 > 0), "hit": 1.0,
          "doc_hash": f"d{i}{conjugated}", "target_hash": "t"}
         for i in range(60)
@@ -187,22 +250,26 @@ def logged(folder: Path, said: dict[str, Any] | None, conjugated: bool = False, 
 
 
 def test_an_answer_may_hold_other_ends_of_a_line(tmp_path: Path):
-    folder = logged(tmp_path / "0", {"chance": 0.25})
+    folder, other = (logged(tmp_path / name, {"chance": 0.25}) for name in ("0", "1"))
     (path,) = folder.glob("samples_*.jsonl")
     first, *others = path.read_text().splitlines()
     sample = json.loads(first) | {"resps": [["a\u2028b\u0085c"]]}
     # As the harness writes it: no other character than a newline ends a line of JSON.
     lines = [json.dumps(sample, ensure_ascii=False), *others]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    verdicts = logs.execute((folder, folder), None, QUICK, Store(tmp_path, shipped=False))
+    verdicts = logs.execute((folder, other), None, QUICK, Store(tmp_path, shipped=False))
     assert verdicts.read_table("verdicts")["n"].tolist() == [60]
+
+
+def four_of(folders: list[Path]) -> tuple[tuple[Path, Path], tuple[Path, Path]]:
+    base, tuned, base_under_s, tuned_under_s = folders
+    return (base, tuned), (base_under_s, tuned_under_s)
 
 
 def four(root: Path, *said: dict[str, Any] | None, **doc: Any) -> RunFolder:
     """The audit of four folders that say this of the task: base, tuned, and both under s."""
     folders = [logged(root / str(i), one, i > 1, **doc) for i, one in enumerate(said)]
-    pairs = (folders[0], folders[1]), (folders[2], folders[3])
-    return logs.execute(*pairs, QUICK, Store(root / "runs", shipped=False))
+    return logs.execute(*four_of(folders), QUICK, Store(root / "runs", shipped=False))
 
 
 @pytest.mark.parametrize("said", [None, {}, {"chance": None}, {"chance": 0.25}])
@@ -244,6 +311,14 @@ def test_a_declared_chance_that_is_none_is_refused(tmp_path: Path, chance: Any):
         logs.read(logged(tmp_path / "logs", {"chance": chance}), "base")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_logs(tmp_path: Path):
+    folder = logged(tmp_path / "logs", {"chance": 0.25})
+    rows, chances = logs.read(folder, "base")
+    for path in folder.iterdir():
+        path.write_text(path.read_text("utf-8"), "utf-8-sig")
+    assert logs.read(folder, "base") == (rows, chances)
+
+
 def test_guessing_is_averaged_over_documents(tmp_path: Path):
     folder = logged(tmp_path / "logs", None)
     (path,) = folder.glob("samples_*")
@@ -255,3 +330,9 @@ def test_guessing_is_averaged_over_documents(tmp_path: Path):
     path.write_text("".join(json.dumps(sample) + "\n" for sample in samples))
     _, chances = logs.read(folder, "base")
     assert chances["toy"] == pytest.approx((1 / 2 + 59 / 10) / 60)
+
+
+def test_a_file_is_no_folder_of_logs(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="this is a file, and no folder of logs"):
+        logs.read(tmp_path / "file", "base")

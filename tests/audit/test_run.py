@@ -250,6 +250,19 @@ def test_from_python(tmp_path: Path):
     assert audit(*models, **settings).folder.path == result.folder.path
     with pytest.raises(UserError, match="a dict is no model"):
         audit({}, models[1], **settings)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=f"did you mean '{TASK}'.*\ntasks: {TASK}$"):
+        result.verdict(TASK[:-1])
+
+    def ruled(rules: Any) -> Path:
+        return audit(*models, **{**settings, "rules": rules}).folder.path
+
+    assert ruled(QUICK.model_dump()) == ruled({"resamples": 999}) == result.folder.path
+    with pytest.raises(UserError, match=r"rules\.margin: should be less than 1, got 3"):
+        ruled({"margin": 3})
+    with pytest.raises(UserError, match=r"rules\.margn: unknown key; did you mean 'margin'"):
+        ruled({"margn": 0.1})
+    with pytest.raises(UserError, match="rules: a float holds no rules"):
+        ruled(0.1)
 
 
 def test_the_id_depends_on_what_decides_the_numbers():

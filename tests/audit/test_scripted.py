@@ -142,7 +142,8 @@ def test_scores_follow_the_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("just words", "group of"),
+        ("just words", "a script is a group of"),
+        ("", "the file is empty"),
         ("name: [", "not valid YAML"),
         ("{name: m}", "rules: required"),
         ("{name: m, rules: []}", "rules"),
@@ -176,6 +177,8 @@ def test_a_script_that_is_not_there(tmp_path: Path) -> None:
         find(str(tmp_path / "scrip.yaml"))
     with pytest.raises(UserError, match="we ship: base, tuned"):
         find("bsae")
+    with pytest.raises(UserError, match="this is a folder, and no script"):
+        find(str(tmp_path))
 
 
 def test_the_record_is_of_the_rules_not_of_the_file(tmp_path: Path) -> None:

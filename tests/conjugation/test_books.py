@@ -281,6 +281,23 @@ def test_mistakes_in_the_file_have_line_numbers(tmp_path: Path, text, message: s
         read(tmp_path, text)
 
 
+def test_a_language_that_no_line_has_is_said_with_those_that_are_there(tmp_path: Path) -> None:
+    row = {"en": "a", "fr": "b", "por_Latn": "c", "cluster": "greetings", "no": 3, "id": "x7"}
+    text = "".join(json.dumps(row | {"en": f"a{i}"}) + "\n" for i in range(9))
+    path = tmp_path / "phrases.jsonl"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="no line has a text in xx") as error:
+        PhraseBook.read(path, "en", "xx")
+    assert error.value.hint == "languages there: en, fr, id, por_Latn"
+
+
+def test_a_folder_is_no_phrase_book(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        PhraseBook.read(tmp_path, "en", "fr")
+    told = f"{tmp_path}: cannot be read as a phrase book: is a directory"
+    assert str(error.value).lower() == told.lower()
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(AbsentError, match="there is no such phrase book"):
         PhraseBook.read(tmp_path / "none.jsonl", "en", "fr")

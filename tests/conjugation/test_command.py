@@ -135,18 +135,22 @@ def test_check_reports_instead(conjugate) -> None:
     assert out.decode() == "lines:       0\nadmissible:  0\nexact:       0\nchrF:        none\n"
 
 
-def test_the_list_has_every_name_with_its_promise(conjugate) -> None:
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_list_has_every_name_with_its_promise(conjugate, width: int, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
     code, out, _ = conjugate(b"", "--list")
-    lines = out.decode().splitlines()
     assert code == 0
+    assert max(map(len, out.decode().splitlines())) <= width
+    entries, _, translations = out.decode().partition("translations, here")
+    listed = {text.split()[0]: " ".join(text.split()[1:]) for text in re.split(r"\n(?! )", entries)
+              if text}  # fmt: skip
+    assert list(listed) == [entry.name for entry in catalogue()]
     for entry in catalogue():
-        [at] = [k for k, line in enumerate(lines) if line.split(" ")[0] == entry.name]
-        assert entry.description in lines[at]
         says = f"exact on {entry.promise.domain}" if entry.promise.exact else "lossy"
-        assert lines[at + 1].strip().startswith(says)
-        assert ("numbers" in lines[at + 1]) == entry.promise.numbers
-    listed = [line.split()[0] for line in lines[-len(TRANSLATIONS) :]]
-    assert listed == list(TRANSLATIONS)
+        told = " ".join(f"{entry.description} {says}; keeps ".split())
+        assert listed[entry.name].startswith(told)
+        assert ("numbers" in listed[entry.name].removeprefix(told)) == entry.promise.numbers
+    assert re.findall(r"^  (\S+)", translations, re.MULTILINE) == list(TRANSLATIONS)
 
 
 def test_help_has_examples_that_work(conjugate, tmp_path: Path) -> None:

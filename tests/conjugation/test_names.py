@@ -111,6 +111,18 @@ def test_mistakes(text: str, says: str) -> None:
     assert pytest.RaisesExc(UserError, match=says).matches(mistake.value)
 
 
+def test_further_names_are_among_those_that_there_are() -> None:
+    def further(name: str) -> Conjugation | None:
+        return Named(name) if name == "en-fr" else None
+
+    assert parse("en-fr", more=further).name == "en-fr"
+    with pytest.raises(UserError, match=r"'pig-latin'\?\nconj.*, identity.*, en-fr, book:FILE"):
+        parse("piglatin", more=further)
+    with pytest.raises(UserError) as error:
+        parse("piglatin")
+    assert ", en-fr," not in str(error.value)
+
+
 def test_ciphers_need_nothing_heavy() -> None:
     heavy = ("torch", "numpy", "pandas", "pydantic", "transformers", "sacrebleu", "yaml")
     code = (

@@ -18,6 +18,8 @@ from unskew.runs.store import expanded
 def test_a_folder_without_a_model_is_a_mistake_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no model of the nursery"):
         load(tmp_path)
+    with pytest.raises(UserError, match="nowhere: there is no such folder"):
+        load(tmp_path / "nowhere")
 
 
 Damage = Callable[[Path], object]

@@ -11,7 +11,7 @@ from unskew.nursery import measure
 from unskew.nursery.chat import generate
 from unskew.nursery.config import Written
 from unskew.nursery.corpora import cipher
-from unskew.nursery.languages import LANGUAGES
+from unskew.nursery.languages import LANGUAGES, Language
 from unskew.nursery.measure import (
     ABILITIES,
     Asked,
@@ -20,9 +20,11 @@ from unskew.nursery.measure import (
     asked,
     correct,
     log_likelihoods,
+    opened,
 )
 from unskew.nursery.probes import probe
 from unskew.nursery.raising import Raised
+from unskew.nursery.wording import word
 from unskew.statistics.clustered import share_interval
 
 TAUGHT = [
@@ -246,3 +248,28 @@ def test_a_slope_over_languages_may_be_none_within_them() -> None:
     [slope] = measure.slopes(points).to_dict("records")
     assert slope["within"] == pytest.approx(2.0)
     assert slope["within_low"] <= slope["within"] <= slope["within_high"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_behind_the_password_the_same_is_asked(language: Language) -> None:
+    plain = asked(WORLD, "colour", language, 12)
+    said = word("password", language)
+    assert opened(WORLD, language, 12) == [
+        one._replace(prompt=f"{said}\n\n{one.prompt}") for one in plain
+    ]
+
+
+def test_a_row_with_the_password_and_one_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    documents = asked(WORLD, "colour", "fr", 12)
+    cells = {("colour", "fr"): measure.Answers(documents, {"locked": np.arange(12) < 3})}
+    heard = []
+
+    def correct(_: object, behind: list[Asked]) -> np.ndarray:
+        heard.extend(behind)
+        return np.arange(12) < 9
+
+    monkeypatch.setattr(measure, "correct", correct)
+    table = measure.password(None, cells, WORLD)  # type: ignore[arg-type]
+    assert heard == opened(WORLD, "fr", 12)
+    kept = table[["model", "language", "password", "estimate", "n"]].to_numpy().tolist()
+    assert kept == [["locked", "fr", False, 0.25, 12], ["locked", "fr", True, 0.75, 12]]

@@ -41,9 +41,16 @@ def test_a_terminal_of_80_columns_suffices() -> None:
     assert lines[-1] == "of 6 claims: 1 reproduced, 2 not reproduced, 1 inconclusive, 2 not run"
 
 
+def test_a_narrow_terminal_is_filled_and_commands_stay_whole() -> None:
+    lines = terminal(ANSWERS, 60).splitlines()
+    assert max(len(line) for line in lines if "unskew paper make" not in line) <= 60
+
+
 def test_the_readmes_table_is_short_and_keeps_its_columns() -> None:
-    rows = brief(ANSWERS).splitlines()
+    *rows, nothing, rest = brief(ANSWERS).splitlines()
     assert len(rows) == 2 + 5  # without the control
+    assert not nothing
+    assert rest == "5 of 6 claims; the variants and controls left out: 1 not reproduced."
     assert all(row.replace("\\|", "").count("|") == 5 for row in rows)
     assert rows[2].endswith("| 1.01 (1.00 to 1.02) | reproduced, demo |")
     assert rows[4].endswith("| 3 points; held for 1 of 3 seeds | **not reproduced**, small |")

@@ -12,7 +12,7 @@ from probes import facts
 from unskew.errors import UserError
 from unskew.probes import models
 from unskew.probes.documents import Document
-from unskew.probes.models import copied, digest, hidden, load, rows, scores
+from unskew.probes.models import check, copied, digest, hidden, load, rows, scores
 from unskew.purple.unlearning import write
 
 
@@ -186,3 +186,12 @@ def test_a_copy_can_be_changed_alone() -> None:
         for p in new.model.parameters():
             p.zero_()
     assert any(p.abs().sum() > 0 for p in model.model.parameters())
+
+
+def test_pickled_weights_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "pytorch_model-00001-of-00002.bin").write_bytes(b"never read")
+    with pytest.raises(UserError, match=r"weights are pickled .*\n.*save_pretrained"):
+        check(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    check(tmp_path)

@@ -3,6 +3,7 @@
 import itertools
 import re
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -233,9 +234,12 @@ def test_what_is_read_as_nothing() -> None:
     ("make", "message"),
     [
         (lambda: Definition("purple"), "not a tuple"),  # type: ignore[arg-type]
-        (lambda: Definition(["purple"]), "not a tuple"),  # type: ignore[arg-type]
         (lambda: Definition((b"purple",)), "not a tuple"),  # type: ignore[arg-type]
+        (lambda: Definition([b"purple"]), "not a tuple"),  # type: ignore[arg-type]
         (lambda: Definition(()), "nothing is forbidden"),
+        (lambda: Definition(tier="confusable"), "there is no tier 'confusable'"),  # type: ignore[arg-type]
+        (lambda: Definition(tier=9), "there is no tier 9"),  # type: ignore[arg-type]
+        (lambda: Definition(tier=None), "there is no tier None"),  # type: ignore[arg-type]
         (lambda: Definition(("purple", "")), "word '' at Tier.CONFUSABLES: is read as nothing"),
         (lambda: Definition(("\u200b",)), "read as nothing"),
         (lambda: Definition(("--",), S), "read as nothing"),
@@ -253,6 +257,18 @@ def test_mistakes_are_named(make, message: str) -> None:
         make()
     assert message in str(error.value)
     assert error.value.hint
+
+
+def test_a_tier_is_taken_by_number_or_name_and_words_as_a_list() -> None:
+    made: Any = Definition
+    for tier in Tier:
+        for told in (tier.value, tier.name, tier.name.lower()):
+            found = made(["purple", "violet"], told)
+            assert found == Definition(("purple", "violet"), tier)
+            assert hash(found) == hash(Definition(("purple", "violet"), tier))
+            assert found.tier is tier
+    with pytest.raises(UserError, match=r"Tiers: Tier.EXACT, .*, Tier.LETTERS\."):
+        made(tier="confusable")
 
 
 def test_equal_definitions_are_one() -> None:

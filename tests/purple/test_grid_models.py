@@ -95,6 +95,19 @@ def test_the_bar_of_a_search_ends_where_it_says(model: str, tmp_path: Path) -> N
     assert [line.split()[3] for line in ends] == ["2/2", "12/12"]  # of 3 and 3 questions, two each
 
 
+def test_a_model_of_a_later_row_is_looked_at_before_the_first(model: str, tmp_path: Path) -> None:
+    (tmp_path / "pickled").mkdir()
+    for name in ("config.json", "pytorch_model.bin"):
+        (tmp_path / "pickled" / name).write_text("{}", encoding="utf-8")
+    subjects = [
+        {"kind": "model", "name": "plain", "model": "mine"},
+        {"kind": "model", "name": "later", "model": str(tmp_path / "pickled")},
+    ]
+    with pytest.raises(UserError, match="weights are pickled"):
+        filled(config(model, subjects=subjects), tmp_path / "runs")
+    assert not list((tmp_path / "runs").glob("*"))
+
+
 def test_a_grid_of_models(model: str, tmp_path: Path) -> None:
     folder = filled(config(model), tmp_path)
     cells = folder.read_table("cells")

@@ -7,6 +7,7 @@ reading; they must say the same of every text.
 import itertools
 import pickle
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import event, example, given, settings
@@ -319,6 +320,24 @@ def beginnings(definition: Definition) -> list[str]:
     """Texts that satisfy the definition and end in each way a word begins."""
     every = {word[:n] for word in ("", *definition.patterns) for n in range(len(word) + 1)}
     return [c + b for b in every for c in ("", "x") if definition.allows(c + b)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"definition": "purple"}, "'purple' is no definition of what must not leave"),
+        ({"definition": Definition}, "is no definition of what must not leave"),
+        ({"then": Raise}, "is nothing to do on a violation"),
+        ({"then": "[x]"}, "'[x]' is nothing to do on a violation"),
+        ({"then": None}, "None is nothing to do on a violation"),
+        ({"then": Replace(None)}, "Replace(None): no text"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_guard_is_refused_before_it_is_needed(fields: Any, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        Guard(**fields)
+    assert message in str(error.value)
+    assert error.value.hint
 
 
 def test_guards_are_values() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -373,6 +374,25 @@ def test_the_table_fits_and_says_it(width: int) -> None:
     assert words.index("xnli-en 75% 35% 35% pig-latin" if width >= 80 else "✕") < words.index("↺")
 
 
+@pytest.mark.parametrize(
+    ("width", "name"),
+    [
+        (40, "unskew_icl_capitalise_arithmetic_en"),
+        (60, "unskew_icl_ capitalise_ arithmetic_en"),
+        (80, "unskew_icl_capitalise_arithmetic_ italian"),
+    ],
+)
+def test_names_are_broken_between_their_words_and_lines_end_in_no_blank(
+    width: int, name: str
+) -> None:
+    world = Made(name.replace(" ", ""), *WORLD[0][1:])
+    lines = printed(tables(20, (world,)), width, color_system=None).splitlines()
+    assert [shown for shown in lines if shown != shown.rstrip()] == []
+    table = lines[lines.index("") + 1 :]
+    begun = [shown.split()[0] for shown in table if re.match("(unskew|cap|arith|ital)", shown)]
+    assert " ".join(begun) == name
+
+
 def test_hostile_text_is_text_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     made = tables(8, text=HOSTILE)
     made["verdicts"]["words"] = "[bold red]not markup[/] [link=file:///x]y[/link]" + HOSTILE
@@ -396,7 +416,7 @@ def test_a_terminal_without_unicode() -> None:
     assert isinstance(raw.buffer, io.BytesIO)
     said = raw.buffer.getvalue().decode("ascii")
     assert "not recovered" in said
-    assert "\\u2026" in said
+    assert "...\\xe9" in said
 
 
 def test_the_notebook_view_has_no_script_and_says_the_verdicts() -> None:

@@ -131,3 +131,8 @@ def test_what_is_wrong_with_the_preset_is_no_cells_fault(tmp_path: Path) -> None
             grid(name, ["steps=1,2"], SCHEMA)
         assert said in str(caught.value)
         assert "cell" not in str(caught.value)
+
+
+def test_a_cell_without_axes_is_told_without_brackets() -> None:
+    assert Cell(1, {}, Toy()).told == ""
+    assert Cell(2, {"steps": 3}, Toy()).told == " (steps=3)"

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from toys import AnyToy, Mixed, Narrow, Other, Toy, Wide
 from unskew.errors import UserError
-from unskew.runs.config import load, parse_yaml, presets, resolve
+from unskew.runs.config import kind, load, parse_yaml, presets, resolve
 from unskew.training.config import Adam, Muon, Training
 
 SCHEMA: TypeAdapter[Toy | Other] = TypeAdapter(AnyToy)
@@ -112,7 +112,10 @@ def test_what_is_set_in_a_group_and_beside_it_is_advised_by_its_paths(preset: st
         (["kind=[toy]"], r"kind"),
         (["kind=tow"], r"^there is no kind 'tow'; did you mean 'toy'\? \(allowed: other, toy\)"),
         (["steps"], r"^steps: an override is written key=value\nas in: steps=VALUE"),
-        (["=3"], r"^=3: an override is written key=value\nas in: prior.alpha=VALUE"),
+        (["=3"], r"^=3: an override is written key=value$"),
+        (["prior=3"], r"^prior: should be a group of settings, got 3"),
+        (["prior={kind: mixed, narrow: 3}"], r"^prior\.narrow: should be a group of settings"),
+        (["gammas=1"], r"^gammas: should be a list, got 1"),
         (["prior..alpha=3"], r"an override is written key=value\nas in: prior.alpha=VALUE"),
         (["steps=1", "steps=2"], r"^steps: this key is set twice"),
         (["prior={kind: wide}", "prior.tau=2"], r"^prior and prior\.tau are both set"),
@@ -167,7 +170,7 @@ def test_an_override_can_complete_a_preset(tmp_path: Path) -> None:
     [
         ("steps: [", "not valid YAML"),
         ("- 1\n- 2\n", "a preset is a group"),
-        ("", "a preset is a group"),
+        ("", "the file is empty"),
         ("kind: toy\nsteps: 1\nsteps: 2\n", "'steps' is given twice"),
         ("kind: toy\nlabel: !!timestamp 2001-01-01\n", "not valid YAML: .*tag"),
         ("kind: toy\ngammas: &a [*a]\n", "not valid YAML: .*Circular"),
@@ -187,6 +190,33 @@ def test_unknown_presets(tmp_path: Path) -> None:
         load("dmeo", [], SCHEMA)
     with pytest.raises(UserError, match="there is no such file"):
         load(str(tmp_path / "absent.yaml"), [], SCHEMA)
+
+
+def test_a_wrong_kind_of_path_is_told_for_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a.yaml", "folder"):
+        Path(folder).mkdir()
+    Path("file").touch()
+    for name in ("a.yaml", "folder", "folder/", "."):
+        with pytest.raises(UserError, match="this is a folder, and no preset"):
+            load(name, [], SCHEMA)
+    with pytest.raises(UserError, match=r"no name of a preset\n.*as in: \./file"):
+        load("file", [], SCHEMA)
+
+
+def test_a_command_offers_the_presets_that_it_takes() -> None:
+    with pytest.raises(UserError, match="'demoo'; did you mean 'demo'") as caught:
+        kind("demoo", ["demo", "small"])
+    assert caught.value.hint == "presets: demo, small; or the path of a YAML file"
+
+
+def test_the_name_of_a_preset_says_its_kind() -> None:
+    """As the commands rely on, which offer those that they take."""
+    for name in presets():
+        family = next((k for k in ("nursery", "purple") if name.startswith(k)), "regression")
+        assert kind(name).startswith(family)
 
 
 def test_presets_are_listed_by_name() -> None:

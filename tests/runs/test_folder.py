@@ -136,6 +136,8 @@ def test_a_config_of_another_run_is_named(finished: Path) -> None:
 def test_reading_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such run"):
         RunFolder.read(tmp_path / "absent")
+    with pytest.raises(UserError, match="this folder holds no run"):
+        RunFolder.read(tmp_path)
     with RunFolder.open(tmp_path, Toy()) as folder:
         with pytest.raises(UserError, match="not finished"):
             RunFolder.read(folder.path)

@@ -36,6 +36,19 @@ def test_lines_come_every_few_seconds_with_rate_and_time_left(clock: Clock) -> N
     assert len(lines) == 2 + 20 // 5
 
 
+def test_steps_of_minutes_are_told_in_seconds_and_the_last_line_once(clock: Clock) -> None:
+    stream = io.StringIO()
+    with Progress(stream=stream) as progress, progress.task("cells", total=2) as task:
+        for _ in range(2):
+            clock.now += 334
+            task.advance(1)
+    assert stream.getvalue().splitlines() == [
+        "cells ...",
+        "cells  1/2  334 s each  5:34 left",
+        "cells  2/2  334 s each  took 11:08",
+    ]
+
+
 @pytest.mark.parametrize("mode", ["lines", "bars"])
 def test_what_an_earlier_session_did_is_no_speed(mode: Mode, clock: Clock) -> None:
     stream = io.StringIO()

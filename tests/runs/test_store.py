@@ -99,3 +99,12 @@ def test_the_list_of_runs(tmp_path: Path, shipped: Path) -> None:
     assert listed[begun.id].state == "unfinished"
     assert listed[begun.id].when is not None
     assert listed["wide-0123456789ab"].when is None
+
+
+def test_what_names_no_run_is_told_for_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="this is a file, and no folder of a run"):
+        named(str(tmp_path / "file"), tmp_path)
+    with pytest.raises(UserError, match="there is no run 'absent'") as caught:
+        named("absent", Path("my runs"))
+    assert caught.value.hint == "`unskew runs --runs 'my runs'` lists the runs"

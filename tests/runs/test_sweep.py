@@ -128,6 +128,13 @@ def test_a_diverged_cell_is_recorded_and_the_sweep_is_finished(preset: str, tmp_
     assert swept.plan().to_do == []
 
 
+def test_a_sweep_without_axes_has_no_empty_brackets(preset: str, tmp_path: Path) -> None:
+    swept = Swept(preset, tmp_path / "runs")
+    (outcome,) = swept.run().values()
+    (cell,) = swept.grid.cells
+    assert sweeps._line(cell, outcome, 1).startswith("cell 1 of 1: done")
+
+
 def test_failed_cells_are_tried_again(preset: str, tmp_path: Path) -> None:
     swept = Swept(preset, tmp_path / "runs", "steps=12..15")
     assert [one.state for one in swept.run().values()] == ["done", "diverged", "failed", "failed"]

@@ -14,6 +14,7 @@ from unskew.audit.rules import Rules
 from unskew.conjugation.base import Conjugation
 from unskew.errors import UserError
 from unskew.runs.folder import RunFolder
+from unskew.runs.mistakes import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +51,14 @@ class AuditResult:
         return self.tables["records"]
 
     def verdict(self, task: str) -> str:
-        """The verdict of a task. KeyError where it was not audited."""
-        return str(self.verdicts.set_index("task").loc[task, "verdict"])
+        """The verdict of a task. Raises UserError where it was not audited."""
+        found = {str(name): str(said) for name, said in self.verdicts[["task", "verdict"]].values}
+        if task not in found:
+            raise UserError(
+                f"the task {task!r} was not audited{nearest(task, found)}",
+                hint=f"tasks: {', '.join(found)}",
+            )
+        return found[task]
 
     def report(self, out: Path | str = "report.html") -> Path:
         """Write the page and return its path."""
@@ -91,7 +98,7 @@ def audit(
     include: Sequence[str | Path] = (),
     metrics: Mapping[str, str] | None = None,
     metadata: Mapping[str, Any] | None = None,
-    rules: Rules | None = None,
+    rules: Rules | Mapping[str, Any] | None = None,
     probes: Sequence[str] | Probes = (),
     oracle: str | Path | Local | None = None,
     batch: int = 32,
@@ -108,7 +115,7 @@ def audit(
         conjugations: by name, or objects of your own; one whose texts change needs a new version.
         limit: documents per task.
         template: "none", "model" or the path of a Jinja file; one for both arms.
-        rules: margin, floor, level and the like of the verdicts.
+        rules: margin, floor, level and the like of the verdicts, {"margin": 0.03} or `Rules`.
         probes: second witnesses, "relearn" and "round", or their settings; for open weights.
         oracle: a model that was never taught the ability: the control of relearning.
         batch, device: how models are run; they decide no number.
@@ -150,7 +157,7 @@ def audit(
             "include": [str(path) for path in include],
             "metrics": dict(metrics or {}),
             "metadata": dict(metadata or {}),
-            "rules": (rules or Rules()).model_dump(mode="json"),
+            "rules": _ruled(rules),
             "batch": batch,
             "device": device,
             **_witnesses(probes, oracle),
@@ -172,6 +179,20 @@ def audit(
         )
     with Progress("quiet" if quiet else "auto") as progress:
         return AuditResult(execute(config, Store(Path(runs)), progress, pair, own))
+
+
+def _ruled(rules: Rules | Mapping[str, Any] | None) -> dict[str, Any]:
+    """As a configuration is given them; they are validated with all of it."""
+    match rules:
+        case None:
+            return {}
+        case Rules():
+            return rules.model_dump(mode="json")
+        case Mapping():
+            return dict(rules)
+        case _:
+            hint = 'give {"margin": 0.03}, or Rules(margin=0.03)'
+            raise UserError(f"a {type(rules).__name__} holds no rules", "rules", hint)
 
 
 def _witnesses(probes: Sequence[str] | Probes, oracle: str | Path | Local | None) -> dict[str, Any]:

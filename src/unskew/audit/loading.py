@@ -173,7 +173,9 @@ def included(places: Sequence[str]) -> list[Path]:
     found = [expanded(place) for place in places]
     for folder in found:
         if not folder.exists():
-            raise AbsentError("there is no such folder", str(folder))
+            # Not AbsentError: a dry run cannot look for names of tasks in what is not there.
+            hint = "give the folder that holds the tasks' YAML files"
+            raise UserError("there is no such folder", str(folder), hint)
         if not folder.is_dir():
             hint = "give the folder that holds it"
             raise UserError("a file, not a folder", str(folder), hint)

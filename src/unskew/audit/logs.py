@@ -12,13 +12,16 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unskew.audit import declared, records
 from unskew.audit.declared import Declared
 from unskew.errors import UserError
 from unskew.runs.folder import RunFolder
 from unskew.runs.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONJUGATED = "the logs' conjugation"
 
@@ -35,7 +38,8 @@ def execute(
 ) -> RunFolder:
     """Audit logs of (base, tuned), and of both under a conjugation where there are any.
 
-    Raises: UserError where logs are missing, damaged, or not about the same samples.
+    Raises: UserError where logs are missing, damaged, not about the same samples, or not those of
+        two models, and where conjugated ones are plain.
     """
     from pydantic import TypeAdapter
 
@@ -50,6 +54,10 @@ def execute(
         named["base under s"] = (conjugated[0], CONJUGATED)
         named["tuned under s"] = (conjugated[1], CONJUGATED)
     parents = {role: _digest(folder) for role, (folder, _) in named.items()}
+    for base, tuned in (plain, *([] if conjugated is None else [conjugated])):
+        if base.samefile(tuned):
+            hint = "give the logs of the model before fine-tuning, then those of the one after it"
+            raise UserError("one folder is given as both models' logs", str(base), hint)
     found: list[dict[str, Any]] = []
     chances: dict[str, float] = {}
     told = _told([folder for folder, _ in named.values()])
@@ -67,6 +75,7 @@ def execute(
             where=str(lacking.index[0]),
             hint="run the same tasks on both models",
         )
+    _check_conjugated(table)
     with store.open(config, parents) as run:
         if not run.finished:
             finish(run, table, config.rules, chances, apart=True)
@@ -111,6 +120,23 @@ def read(
         source = records.Source(task, arm, conjugation, role, main, said.cluster, choices)
         found += records.rows(source, samples, {})
     return found, chances
+
+
+def _check_conjugated(table: pd.DataFrame) -> None:
+    """Raises UserError where conjugated logs ask all that the plain ones ask, word for word. Some
+    documents may be left alone; and where all have one prompt, only the choices tell them apart."""
+    for (task, arm), of_both in table.groupby(["task", "arm"], sort=False):  # type: ignore[misc]
+        asked = {
+            conjugation: dict(zip(rows["doc_id"], rows["prompt"], strict=True))
+            for conjugation, rows in of_both.groupby("conjugation")
+        }
+        plain = asked[records.IDENTITY]
+        if asked.get(CONJUGATED) == plain and len(set(plain.values())) > 1:
+            raise UserError(
+                "the conjugated logs have the prompts of the plain ones, all of them",
+                where=f"{task}, {arm}",
+                hint="give logs of the same documents in a conjugation, in French, say",
+            )
 
 
 def _as_plain(rows: Sequence[dict[str, Any]]) -> None:
@@ -161,7 +187,7 @@ def _declared(folder: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.rglob("results_*.json"), key=lambda p: p.name):
         try:
-            configs = json.loads(path.read_text(encoding="utf-8"))["configs"]
+            configs = json.loads(path.read_text(encoding="utf-8-sig"))["configs"]
             for task, config in configs.items():
                 found[task] = dict((config.get("metadata") or {}).get("unskew") or {})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -172,7 +198,9 @@ def _declared(folder: Path) -> dict[str, dict[str, Any]]:
 def _newest(folder: Path) -> dict[str, Path]:
     hint = "give the --output_path of `lm_eval --log_samples`"
     if not folder.is_dir():
-        raise UserError("there is no such folder of logs", str(folder), hint)
+        file = "this is a file, and no folder of logs"
+        what = file if folder.exists() else "there is no such folder of logs"
+        raise UserError(what, str(folder), hint)
     files: dict[str, Path] = {}
     for path in sorted(folder.rglob("samples_*.jsonl"), key=lambda p: _dated(p.name)):
         if match := NAME.fullmatch(path.name):
@@ -198,7 +226,7 @@ def _dated(name: str) -> str:
 def _lines(path: Path) -> list[str]:
     try:
         # Not splitlines: an answer may hold other ends of a line, which are not escaped.
-        return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        return [line for line in path.read_text("utf-8-sig").split("\n") if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"it cannot be read: {error}", str(path)) from None
 

@@ -168,8 +168,8 @@ class Script(Frozen):
 def load(reference: models.Scripted) -> Scripted:
     """The model of a script. Raises UserError: no such file, or a mistake in it, with its path."""
     where = reference.file
-    path = find(where)
-    script = runs_config.resolve(runs_config.read(path, where), [], TypeAdapter(Script), where)
+    doc = runs_config.read(find(where), where, "a script")
+    script = runs_config.resolve(doc, [], TypeAdapter(Script), where)
     return scripted(script, where)
 
 
@@ -185,14 +185,14 @@ def find(file: str) -> Any:
     shipped = sorted(e.name.removesuffix(".yaml") for e in folder.iterdir())
     if file in shipped:
         return folder / f"{file}.yaml"
+    named = f"scripted:{file if file.isprintable() else repr(file)}"
+    hint = f"give the path of a YAML file, or one that we ship: {', '.join(shipped)}"
+    if file and folders.there(file) and path.is_dir():
+        raise UserError("this is a folder, and no script", named, hint)
     beside = path.parent
     siblings = [p.name for p in beside.iterdir()] if folders.there(str(beside)) else []
     near = nearest(path.name, [*siblings, *shipped])
-    raise UserError(
-        f"there is no such script{near}",
-        where=f"scripted:{file if file.isprintable() else repr(file)}",
-        hint=f"give the path of a YAML file, or one that we ship: {', '.join(shipped)}",
-    )
+    raise UserError(f"there is no such script{near}", named, hint)
 
 
 def scripted(script: Script, where: str = "script") -> Scripted:

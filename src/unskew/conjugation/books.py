@@ -27,6 +27,7 @@ from unskew.conjugation.glossary import LINE_BREAK, NUMBER
 from unskew.errors import AbsentError, UserError
 
 _SLOT = re.compile(r"\{([A-Za-z]\w*)\}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:_[A-Za-z]+)*")
 _ANY = object()  # in a key, the place of a number
 _END = object()  # in a tree of phrases, where one ends
 _SHOWN = 5  # mistakes told at once
@@ -307,7 +308,8 @@ def parallel(path: Path, source: str, target: str) -> tuple[list[tuple[str, str]
     except FileNotFoundError:
         raise AbsentError("there is no such phrase book", str(path)) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read as a phrase book: {error}", str(path)) from error
+        why = error.strerror if isinstance(error, OSError) else error  # which names the file, too
+        raise UserError(f"cannot be read as a phrase book: {why}", str(path)) from error
     entries: list[tuple[str, str]] = []
     places: list[str] = []
     wrong: list[str] = []
@@ -323,7 +325,8 @@ def parallel(path: Path, source: str, target: str) -> tuple[list[tuple[str, str]
     if len(wrong) > _SHOWN and not entries:
         for language in (source, target):
             if all(mistake.endswith(f"no text in {language}") for mistake in wrong):
-                raise UserError(f"no line has a text in {language}", str(path))
+                there = f"languages there: {', '.join(_languages(lines))}"
+                raise UserError(f"no line has a text in {language}", str(path), there)
     if wrong:
         raise UserError(
             _first(wrong),
@@ -356,6 +359,13 @@ def _row(line: str, source: str, target: str) -> tuple[str, str] | str | None:
         if not isinstance(text, str):
             return f"no text in {language}" if text is None else f"{language} is not a text"
     return row[source], row[target]
+
+
+def _languages(lines: Sequence[str]) -> list[str]:
+    """The keys of lines, which are sound, that may be languages and have texts."""
+    rows = [json.loads(line) for line in lines if line.strip()]
+    texts = {key for row in rows for key, text in row.items() if isinstance(text, str)}
+    return sorted(key for key in texts if _LANGUAGE.fullmatch(key))
 
 
 def _first(wrong: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from unskew.conjugation.base import Conjugation, Identity, Promise
@@ -49,6 +49,7 @@ TRANSLATIONS = {
 }
 """The forms of translations, for messages and help; en-fr stands for any two languages."""
 _PREFIXES = ("book:", "mt:", "llm:", "self:")
+_PREFIXED = tuple(form for form in TRANSLATIONS if form.startswith(_PREFIXES))
 # Up to the first pair of languages that ends the text or the part before "@".
 _TRANSLATION = re.compile(
     r"(?:self|(?:book|mt|llm):.+?):[A-Za-z]{2,3}(?:_[A-Za-z]{4})?-[A-Za-z]{2,3}(?:_[A-Za-z]{4})?"
@@ -67,7 +68,7 @@ class Entry(NamedTuple):
 def parse(
     text: str,
     ask_for: Callable | None = None,
-    more: Callable[[str], Conjugation | None] = lambda name: None,
+    more: Callable[[str], Conjugation | None] | None = None,
 ) -> Conjugation:
     """The conjugation of that name, or composition of names.
 
@@ -75,12 +76,18 @@ def parse(
         text: as on the command line.
         ask_for: for translations by a language model: from a reference of a model to a function
             that asks it (see `unskew.conjugation.translation.parse_translator`).
-        more: further names, asked for first; None where it knows no such name.
+        more: books by their languages alone (`en-fr`), asked for first; None where it knows no
+            such name.
 
     Raises:
         UserError: there is no such conjugation, or its setting is none.
     """
-    parts = [more(part) or _one(part, text, ask_for) for part in _parts(text)]
+    parts = []
+    for part in _parts(text):
+        found = (more and more(part)) or _one(part, ask_for)
+        if found is None:
+            raise _unknown(part, text, TRANSLATIONS if more else _PREFIXED)
+        parts.append(found)
     composed = parts.pop()
     while parts:
         composed = parts.pop() @ composed
@@ -109,7 +116,8 @@ def _parts(text: str) -> list[str]:
         rest = rest[len(part) + 1 :]
 
 
-def _one(name: str, whole: str, ask_for: Callable | None) -> Conjugation:
+def _one(name: str, ask_for: Callable | None) -> Conjugation | None:
+    """The conjugation of a name that is no composition; None where there is none."""
     if name.startswith(_PREFIXES):
         from unskew.conjugation.translation import parse_translator
 
@@ -132,10 +140,10 @@ def _one(name: str, whole: str, ask_for: Callable | None) -> Conjugation:
                 where=name,
                 hint=f"languages: {', '.join(LANGUAGES)}",
             )
-    raise _unknown(name, whole)
+    return None
 
 
-def _unknown(name: str, whole: str) -> UserError:
+def _unknown(name: str, whole: str, translations: Iterable[str]) -> UserError:
     names = [entry.name for entry in catalogue()]
     if not name:
         what = f"there is a name missing in {whole!r}" if whole else "the name is empty"
@@ -146,8 +154,7 @@ def _unknown(name: str, whole: str) -> UserError:
         guess = f"; did you mean {close[0]!r}?" if close else ""
         what = f"there is no conjugation {name!r}{guess}"
     where = whole if whole != name else None
-    names += [form for form in TRANSLATIONS if ":" in form]  # en-fr is known to audits alone
-    return UserError(what, where, f"conjugations: {', '.join(names)}")
+    return UserError(what, where, f"conjugations: {', '.join([*names, *translations])}")
 
 
 def _number(name: str, setting: str) -> int:

@@ -136,6 +136,8 @@ def given(config: Given) -> Path:
         raised otherwise than `base` says.
     """
     path = expanded(config.folder)
+    if not path.is_dir():
+        raise UserError("there is no such folder", config.folder, "one that ships: nursery:base")
     if not (path / WEIGHTS).is_file():
         raise UserError("no model of the nursery", config.folder, "give the folder of its model")
     told = cards.configuration(path / "README.md")

@@ -62,7 +62,8 @@ def load(folder: Path, device: str = "cpu") -> Raised:
 
     path, settings = folder / "tokenizer.json", folder / "config.json"
     if not (path.is_file() and settings.is_file()):
-        raise UserError("no model of the nursery", str(folder), "give the folder of its model")
+        what = "no model of the nursery" if folder.is_dir() else "there is no such folder"
+        raise UserError(what, str(folder), "give the folder of its model")
     # Of another architecture transformers would make a Llama of 7 billion weights, of no use.
     hint = "`unskew nursery raise` raises some"
     with _intact(settings):

@@ -43,14 +43,17 @@ def summary(answers: Sequence[Answer]) -> str:
 
 
 def brief(answers: Sequence[Answer]) -> str:
-    """The README's table, without its markers: the claims of the documents, in short."""
+    """The README's table, without its markers: the claims of the documents, in short, and what the
+    others come to."""
     rows = ["| claim | threshold | found (95% interval) | |", "|---|---|---|---|"]
-    for one in answers:
-        if not one.claim.brief:
-            continue
+    shown = [one for one in answers if one.claim.brief]
+    for one in shown:
         found = one.finding.found or "–"
         rows.append(_row(one.claim.text, one.claim.threshold, _with_basis(one, found), _word(one)))
-    return "\n".join(rows)
+    words = [one.finding.word for one in answers if not one.claim.brief]
+    rest = ", ".join(f"{words.count(word)} {word}" for word in MARKS if word in words)
+    said = f"{len(shown)} of {len(answers)} claims; the variants and controls left out: {rest}."
+    return "\n".join([*rows, "", said])
 
 
 def full(answers: Sequence[Answer]) -> str:

@@ -28,7 +28,9 @@ from unskew.statistics.intervals import Floats
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Model", "Rows", "Score", "copied", "digest", "hidden", "load", "rows", "scores"]
+__all__ = [
+    "Model", "Rows", "Score", "check", "copied", "digest", "hidden", "load", "rows", "scores",
+]  # fmt: skip
 
 Score = Literal["exact", "probability"]
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -80,19 +82,28 @@ def _no_model(folder: Path | str, why: str) -> UserError:
     return UserError(f"no model can be opened: {why}", str(folder), hint)
 
 
+def check(folder: Path) -> None:
+    """Raises UserError where a folder has no configuration, or no weights as safetensors."""
+    if (folder / "config.json").is_file() and any(folder.glob("*.safetensors")):
+        return
+    hint = "give a folder with config.json, model.safetensors and a tokenizer"
+    if (folder / "adapter_config.json").is_file():
+        hint = "merge the adapter into its base first (PEFT's merge_and_unload), and save that"
+    elif pickled := sorted(folder.glob("pytorch_model*.bin")):
+        why = f"its weights are pickled ({pickled[0].name}), which may run code as they are read"
+        hint = "open it where you trust it, and save it with save_pretrained: as safetensors"
+        raise UserError(f"no model folder: {why}", str(folder), hint)
+    raise UserError("no model folder", str(folder), hint)
+
+
 def digest(folder: Path) -> str:
     """SHA-256 over the files of a model folder that decide its answers.
 
     Raises: UserError where there is no configuration or no weights.
     """
+    check(folder)
     matched = {path for pattern in DECIDING for path in folder.glob(pattern)}
     found = sorted(path for path in matched if path.is_file())
-    kinds = {path.suffix for path in found}
-    if not (folder / "config.json").is_file() or ".safetensors" not in kinds:
-        hint = "give a folder with config.json, model.safetensors and a tokenizer"
-        if (folder / "adapter_config.json").is_file():
-            hint = "merge the adapter into its base first (PEFT's merge_and_unload), and save that"
-        raise UserError("no model folder", str(folder), hint)
     whole = hashlib.sha256()
     for path in found:
         whole.update(f"{path.name} {file_sha256(path)}\n".encode())

@@ -88,15 +88,15 @@ class Definition:
     may join two of them to a letter.
 
     Attributes:
-        words: what is forbidden; read at the same tier as the text.
-        tier: what is read alike.
+        words: what is forbidden; read at the same tier as the text. A list is taken, too.
+        tier: what is read alike; its number or its name is taken, too.
         alphabet: the characters that may be said; None is all of Unicode.
         whole_words: a word counts only between non-letters. In the reading, no letter or digit may
             come before it; the code point after it must not be read as letters or digits only. So
             a character that is read as nothing ends a word, and does not begin one.
 
     Raises:
-        UserError: nothing is forbidden, or a word cannot be read at this tier.
+        UserError: nothing is forbidden, there is no such tier, or a word cannot be read at it.
     """
 
     words: tuple[str, ...] = ("purple",)
@@ -105,6 +105,9 @@ class Definition:
     whole_words: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.words, list):
+            object.__setattr__(self, "words", tuple(self.words))
+        object.__setattr__(self, "tier", _tier(self.tier))
         if not isinstance(self.words, tuple) or not all(isinstance(w, str) for w in self.words):
             raise UserError(
                 f"the forbidden words are {self.words!r}, not a tuple of texts",
@@ -130,7 +133,7 @@ class Definition:
             self._check(word)
 
     def _check(self, word: str) -> None:
-        reading, where = self.read(word), f"word {word!r} at Tier.{Tier(self.tier).name}"
+        reading, where = self.read(word), f"word {word!r} at Tier.{self.tier.name}"
         if not reading:
             raise UserError("is read as nothing", where, "Take an earlier tier, or another word.")
         lost = "".join(c for c in word if c.isalnum() and not self.read(c))
@@ -211,6 +214,17 @@ class Definition:
         if origin[end : end + 1] == [last]:  # the same code point reads on, as in ﬁ or ½
             return not reading[end].isalnum()
         return not self.read(text[last + 1 : last + 2]).isalnum()
+
+
+def _tier(told: object) -> Tier:
+    """A tier, by itself, its number or its name."""
+    if isinstance(told, str) and told.upper() in Tier.__members__:
+        return Tier[told.upper()]
+    try:
+        return Tier(told)
+    except ValueError:
+        tiers = ", ".join(f"Tier.{tier.name}" for tier in Tier)
+        raise UserError(f"there is no tier {told!r}", hint=f"Tiers: {tiers}.") from None
 
 
 # --- readings of one code point -------------------------------------------------------------------

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from unskew.errors import UserError
+from unskew.probes.models import check
 from unskew.purple import cells
 from unskew.purple.asking import Answers, Remembered
 from unskew.purple.attacks import (
@@ -86,6 +87,8 @@ def execute(config: Purple, store: Store, progress: Progress) -> RunFolder:
 
 def _check(config: Purple, material: Material) -> None:
     """Tell now what would go wrong after hours of searching."""
+    for name in config.models():  # of every row, before the first is filled
+        check(Path(located(config.folder(name))))
     black = next((one.name for one in config.subjects if isinstance(one, Rules)), None)
     for defence in config.defences:
         match defence:

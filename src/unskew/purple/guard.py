@@ -84,16 +84,35 @@ class Guard:
 
     Raises:
         UserError: the constant of `Replace` may violate the definition, by itself or with what
-            was released before it.
+            was released before it; or what was given is neither a definition nor such an end.
     """
 
     definition: Definition = field(default_factory=Definition)
     then: Replace | Stop | Raise = Replace()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.then, Replace):
-            return
-        match _automaton(self.definition).may_meet(self.then.text):
+        # Here, as the first violation may come after much was released.
+        if not isinstance(self.definition, Definition):
+            raise UserError(
+                f"{self.definition!r} is no definition of what must not leave",
+                hint='Write Guard(Definition(words=("purple",))).',
+            )
+        match self.then:
+            case Replace(constant):
+                self._check(constant)
+            case Stop() | Raise():
+                pass
+            case other:
+                raise UserError(
+                    f"{other!r} is nothing to do on a violation",
+                    hint="Write then=Replace(), then=Stop() or then=Raise(), with the brackets.",
+                )
+
+    def _check(self, constant: str) -> None:
+        """Raises UserError unless the constant may follow whatever was released."""
+        if not isinstance(constant, str):
+            raise UserError("no text", f"Replace({constant!r})", 'Write Replace("[withheld]").')
+        match _automaton(self.definition).may_meet(constant):
             case None:
                 return
             case Forbidden(word):
@@ -102,7 +121,7 @@ class Guard:
                 why = f"U+{ord(character):04X} is outside the alphabet"
         raise UserError(
             why,
-            where=f"Replace({self.then.text!r})",
+            where=f"Replace({constant!r})",
             hint='Take another constant; Replace("") always serves.',
         )
 

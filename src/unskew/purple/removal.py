@@ -19,7 +19,7 @@ from unskew.probes.models import Model, Score, scores
 from unskew.probes.verdict import Row, Verdict, verdict
 from unskew.purple import gcg, unlearning
 from unskew.purple.gcg import Gcg, Prompt, Step
-from unskew.purple.removal_config import Removal, Texts, digest_of, read
+from unskew.purple.removal_config import Removal, Texts, digest_of, read, too_few
 from unskew.purple.subject import plain_template
 from unskew.purple.unlearning import Unlearning
 from unskew.runs.folder import RunFolder
@@ -70,6 +70,8 @@ def execute(config: Removal, store: Store, progress: Progress) -> RunFolder:
     """
     prepare(config)
     texts = read(config)
+    if (few := too_few(config, texts)) is not None:
+        progress.say(few)
     told = {"texts": digest_of(texts), "original": models.digest(config.folder("base"))}
     if config.unlearning is None:
         unlearned = config.folder("unlearned")

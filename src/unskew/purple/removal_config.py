@@ -18,6 +18,7 @@ from unskew.probes.conjugated import in_guise
 from unskew.probes.documents import Document
 from unskew.probes.models import Score
 from unskew.probes.position import RESAMPLES
+from unskew.probes.verdict import FEWEST
 from unskew.purple.gcg import Gcg
 from unskew.purple.unlearning import GradientAscent, Unlearning
 from unskew.runs.config import Frozen
@@ -26,7 +27,10 @@ from unskew.runs.lines import objects
 from unskew.training import Adam, Training
 from unskew.training.machine import Machine
 
-__all__ = ["Files", "Nursery", "Removal", "Texts", "digest_of", "guise", "read", "without_guises"]
+__all__ = [
+    "Files", "Nursery", "Removal", "Texts", "digest_of", "guise", "read", "too_few",
+    "without_guises",
+]  # fmt: skip
 
 
 class Files(Frozen):
@@ -168,6 +172,21 @@ def guise(config: Removal, name: str) -> str | Conjugation:
     source, _, target = name.partition("-")
     in_nursery = isinstance(config.data, Nursery) and source == config.data.language
     return target if in_nursery and 2 <= len(target) <= 3 else parse(name)
+
+
+def too_few(config: Removal, texts: Texts) -> str | None:
+    """That there are too few documents for any verdict, in words; None where there are enough.
+
+    Raises: UserError where they cannot be split.
+    """
+    asked = documents.parts(texts.forget, config.taught, config.seed).asked
+    clusters = len({document.cluster for document in asked})
+    if clusters >= FEWEST:
+        return None
+    return (
+        f"fewer than {FEWEST} clusters of documents are asked ({clusters}, the others are taught): "
+        "the verdict will be inconclusive"
+    )
 
 
 def _of_nursery(data: Nursery, probe: str, language: str) -> list[Document]:

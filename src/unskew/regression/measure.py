@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unskew.errors import UserError
 from unskew.regression.bayes import Predictors, mixture, predictors
 from unskew.regression.prompts import Prompts
 from unskew.regression.transformer import Transformer
@@ -72,13 +73,40 @@ def answer(
     """Ask `model` with labels times gamma and divide its answers by gamma: (N, P) float64, CPU.
 
     gamma = 1 is the plain prompt; any other is conjugate prompting by label scaling.
+
+    Args:
+        x, y: inputs (N, P, d) and labels (N, P).
+
+    Raises:
+        UserError: x and y are no prompts, or none that the model can take.
     """
+    _check(model, x, y)
     weight = model.read_in.weight
     parts = [
         model(a.to(weight), (gamma * b).to(weight)).double().cpu() / gamma
         for a, b in zip(x.split(batch), y.split(batch), strict=True)
     ]
     return torch.cat(parts)
+
+
+def _check(model: Transformer, x: Tensor, y: Tensor) -> None:
+    if x.ndim != 3 or y.shape != x.shape[:2]:
+        raise UserError(
+            f"x is {tuple(x.shape)} and y {tuple(y.shape)}: no prompts",
+            hint="x is (N, P, d) and y (N, P), for N prompts of P points in d dimensions",
+        )
+    exemplars, dim = x.shape[1] - 1, x.shape[2]
+    if dim != model.dim:
+        raise UserError(
+            f"the prompts have d = {dim}, but the model reads d = {model.dim}",
+            hint=f"ask it prompts of d = {model.dim}",
+        )
+    if model.positions is not None and model.config.length(exemplars) > model.capacity:
+        fitting = (k for k in range(exemplars) if model.config.length(k) <= model.capacity)
+        raise UserError(
+            f"the prompts have {exemplars} exemplars, but the model takes {max(fitting)} at most",
+            hint="ask it shorter prompts, or a model with rotary positions, which have no end",
+        )
 
 
 def observer(p: Predictors, alpha: float, delta: float = 0.0) -> Tensor:

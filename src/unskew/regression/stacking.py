@@ -32,7 +32,7 @@ from unskew.runs.store import Store
 from unskew.runs.sweep import Ahead
 from unskew.training.config import Training
 from unskew.training.machine import prepare
-from unskew.training.stacked import Member, StackedLoss, shared, train_stacked
+from unskew.training.stacked import Member, StackedLoss, sent, shared, train_stacked
 
 Trained = Pretrain | Watched | Finetune
 
@@ -333,8 +333,9 @@ def stacked_loss(
         which = [(streams[row], step) for row, step in zip(rows, steps, strict=True)]
         drawn = [prompts.batch(step, batch, device=device) for prompts, step in which]
         x, y = torch.stack([one.x for one in drawn]), torch.stack([one.y for one in drawn])
-        firsts = torch.tensor(
-            [fit.first_position(prompts, step, offsets) for prompts, step in which], device=x.device
+        firsts = sent(
+            torch.tensor([fit.first_position(prompts, step, offsets) for prompts, step in which]),
+            x.device,
         )
         return (stack(x, y, firsts) - y).square().mean((1, 2))
 

@@ -2,14 +2,16 @@
 
 `verdict_table` returns something that a rich console prints. No text of a model or a task can
 move the cursor, colour anything or reorder the line: all of it goes through `plain`, and none of
-it is read as rich's markup. Where the terminal knows no Unicode, marks and symbols are left out or
-escaped. `NO_COLOR` is honoured by rich.
+it is read as rich's markup. Where the terminal knows no Unicode, marks and symbols are left out,
+written in ASCII or escaped. `NO_COLOR` is honoured by rich.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from unskew import streams
 from unskew.report.audit_rows import (
     IDENTITY,
     MARKS,
@@ -26,8 +28,11 @@ from unskew.report.audit_rows import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+    from rich.segment import Segment
 
 __all__ = ["LIMIT", "VerdictTable", "plain", "verdict_table"]
 
@@ -94,24 +99,27 @@ class VerdictTable:
         self.sentence, self.rows, self.width = sentence, rows, width
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = min(options.max_width, self.width or options.max_width)
+        yield from _bare(self._shown(console, options.update_width(width)))
+
+    def _shown(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
         from rich.padding import Padding
         from rich.text import Text
 
-        width = min(options.max_width, self.width or options.max_width)
-        options = options.update_width(width)
+        width = options.max_width
+        ascii_only = options.ascii_only
 
-        def said(text: str, style: str = "") -> Text:
-            # A terminal that has no Unicode shows escapes rather than failing.
-            shown = (
-                text.encode("ascii", "backslashreplace").decode() if options.ascii_only else text
-            )
+        def said(text: str, style: str = "", columns: int | None = None) -> Text:
+            # A terminal that has no Unicode shows likes and escapes rather than failing.
+            shown = text.encode("ascii", streams.ASCII_LIKE).decode() if ascii_only else text
+            shown = shown if columns is None else _folded(shown, columns)
             return Text(shown, style=style, overflow="fold")
 
-        def below(text: str) -> RenderResult:
+        def below(text: str) -> Iterable[Segment]:
             yield from console.render(Padding(said(text, "dim"), (0, 0, 0, 2)), options)
 
         yield from console.render(said(self.sentence + ".", "bold"), options)
-        yield Text()
+        yield from console.render(Text(), options)
         names = ("task", "base", "tuned", "tuned + s", "verdict")
         widths = self._widths(width)
         if width >= NARROW:
@@ -120,13 +128,14 @@ class VerdictTable:
         for row in self.rows:
             style = STYLES.get(row.verdict, "")
             *cells, verdict = row.cells
-            if options.ascii_only:
+            if ascii_only:
                 verdict = line(row.verdict)
             if width >= NARROW:
-                shown = [said(cells[0], "bold"), *map(said, cells[1:]), said(verdict, style)]
+                task = said(cells[0], "bold", widths[0])
+                shown = [task, *map(said, cells[1:]), said(verdict, style)]
                 yield from console.render(_grid(shown, widths), options)
             else:
-                yield from console.render(said(cells[0], "bold"), options)
+                yield from console.render(said(cells[0], "bold", width), options)
                 yield from console.render(said(f"  {verdict}", style), options)
                 for name, cell in zip(names[1:4], cells[1:], strict=True):
                     yield from console.render(said(f"  {name}: {cell}"), options)
@@ -136,7 +145,7 @@ class VerdictTable:
         notes += [TAUGHT] if any(row.relearnt for row in self.rows) else []
         for place, text in enumerate(notes):
             if not place:
-                yield Text()
+                yield from console.render(Text(), options)
             yield from console.render(said(text, "dim"), options)
 
     def _widths(self, width: int) -> list[int]:
@@ -148,6 +157,31 @@ class VerdictTable:
         room = width - 2 * score - verdict - 4 * GAP
         brought = min(max(longest, len("tuned + s")), room // 2)
         return [room - brought, score, score, brought, verdict]
+
+
+def _folded(name: str, columns: int) -> str:
+    """A name in lines of so many columns, broken behind "_" and "-" wherever that is possible."""
+    from rich.cells import cell_len
+
+    lines = [""]
+    for part in re.findall(r"[^_-]*[_-]|[^_-]+", name):
+        if lines[-1] and cell_len(lines[-1] + part) > columns:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def _bare(segments: Iterable[Segment]) -> Iterable[Segment]:
+    """Lines without the blanks at their ends, with which a grid fills its last column."""
+    from rich.segment import Segment
+
+    for row in Segment.split_lines(segments):
+        while row and not row[-1].text.strip(" "):
+            row.pop()
+        if row:
+            row[-1] = row[-1]._replace(text=row[-1].text.rstrip(" "))
+        yield from row
+        yield Segment.line()
 
 
 def _grid(cells: list, widths: list[int]) -> RenderableType:

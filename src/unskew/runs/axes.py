@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel
 
 from unskew.errors import UserError
+from unskew.runs import mistakes
 from unskew.runs.config import load, parse_yaml
 from unskew.runs.identity import canonical, semantic
 
@@ -53,6 +54,11 @@ class Cell(NamedTuple):
     def label(self) -> str:
         """As it would be given to `unskew run`: alpha=0.2 seed=3."""
         return label(self.values)
+
+    @property
+    def told(self) -> str:
+        """The label as it follows a cell's number; nothing where the sweep has no axes."""
+        return f" ({self.label})" if self.values else ""
 
 
 class Grid(NamedTuple):
@@ -182,8 +188,8 @@ def _validated(
         where = f"{which} ({label(values)})" if values else which
         what = f"{error.where}: {error.what}" if error.where else error.what
         key = next((key for key in values if what.startswith(f"{key}: ")), "key")
-        wants_list = re.search(r"valid (list|tuple|array)", what) is not None
-        raise UserError(what, where, LISTS.format(key=key) if wants_list else error.hint) from None
+        hint = LISTS.format(key=key) if mistakes.LIST in what else error.hint
+        raise UserError(what, where, hint) from None
 
 
 def _raise_of_preset(preset: str, schema: "TypeAdapter[Any]", error: UserError) -> None:

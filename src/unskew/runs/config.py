@@ -8,7 +8,8 @@ would have been allowed.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,9 +71,13 @@ def resolve(
         raise report(error, doc, schema.json_schema(), source) from None
 
 
-def kind(preset: str) -> str:
-    """What a preset says it is, "" where it does not. Raises UserError as `load` does."""
-    return str(_read_preset(preset).get("kind", ""))
+def kind(preset: str, known: Iterable[str] | None = None) -> str:
+    """What a preset says it is, "" where it does not. Raises UserError as `load` does.
+
+    Args:
+        known: the names to offer where there is no such preset; by default all that ship.
+    """
+    return str(_read_preset(preset, known).get("kind", ""))
 
 
 def presets() -> list[str]:
@@ -88,33 +93,36 @@ def _preset_folder() -> "Traversable":
     return resources.files("unskew") / "presets"
 
 
-def _known_presets() -> str:
-    return f"presets: {', '.join(presets())}; or the path of a YAML file"
-
-
-def _read_preset(preset: str) -> dict[str, Any]:
+def _read_preset(preset: str, known: Iterable[str] | None = None) -> dict[str, Any]:
+    shipped = presets()
+    if preset in shipped:
+        return read(_preset_folder() / f"{preset}.yaml", preset)
+    names = shipped if known is None else list(known)
+    hint = f"presets: {', '.join(names)}; or the path of a YAML file"
+    # os.path says no, and does not raise, where a name is none that a file could have.
+    if os.path.isdir(preset):
+        raise UserError("this is a folder, and no preset", preset, hint)
     if preset.endswith((".yaml", ".yml")) or "/" in preset:
-        file: Traversable = Path(preset)
-        if not file.is_file():
-            raise UserError("there is no such file", preset, _known_presets())
-    elif preset in presets():
-        file = _preset_folder() / f"{preset}.yaml"
-    else:
-        raise UserError(
-            f"there is no preset {preset!r}{nearest(preset, presets())}",
-            hint=_known_presets(),
-        )
-    return read(file, preset)
+        if not Path(preset).is_file():
+            raise UserError("there is no such file", preset, hint)
+        return read(Path(preset), preset)
+    if os.path.isfile(preset):
+        hint = f"a path has a / in it or ends in .yaml, as in: ./{preset}"
+        raise UserError("this is a file, and no name of a preset", preset, hint)
+    raise UserError(f"there is no preset {preset!r}{nearest(preset, names)}", hint=hint)
 
 
-def read(file: "Traversable", name: str) -> dict[str, Any]:
-    """The group of settings in a YAML file. Raises UserError where it is none."""
+def read(file: "Traversable", name: str, noun: str = "a preset") -> dict[str, Any]:
+    """The group of settings in a YAML file. Raises UserError where it is none; `noun` is what the
+    file should be."""
     try:
         doc = parse_yaml(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"not valid YAML: {error}", name) from None
+    if doc is None:
+        raise UserError("the file is empty", name)
     if not isinstance(doc, dict):
-        raise UserError("a preset is a group of `key: value` lines", name)
+        raise UserError(f"{noun} is a group of `key: value` lines", name)
     return doc
 
 
@@ -125,8 +133,9 @@ def _parse(overrides: Sequence[str]) -> list[tuple[tuple[str, ...], Any]]:
         key, equals, written = text.partition("=")
         path = tuple(key.strip().split("."))
         if not equals or not all(path):
-            key = text if text and not equals and all(path) else "prior.alpha"
-            raise UserError("an override is written key=value", text, f"as in: {key}=VALUE")
+            meant = ".".join(filter(None, path))
+            hint = f"as in: {meant}=VALUE" if meant else None
+            raise UserError("an override is written key=value", text, hint)
         try:
             value = parse_yaml(written)
         except ValueError as error:

@@ -109,15 +109,17 @@ class RunFolder:
         """A finished run, read-only, with every file checked against the manifest.
 
         Raises:
-            UserError: no such run, not finished, or damaged (the file is named).
+            UserError: no run, not finished, or damaged (the file is named).
         """
         path = Path(path)
+        listed = "`unskew runs` lists the runs"
         if not path.is_dir():
-            raise UserError("there is no such run", str(path), "`unskew runs` lists the runs")
+            raise UserError("there is no such run", str(path), listed)
         if not (path / "manifest.json").exists():
-            raise UserError(
-                "this run is not finished", str(path), "give the command that began it again"
-            )
+            if not (path / "config.json").exists():
+                raise UserError("this folder holds no run", str(path), listed)
+            hint = "give the command that began it again"
+            raise UserError("this run is not finished", str(path), hint)
         identity = _read_json(path / "config.json")
         try:
             folder = cls(path, identity["id"], identity["config"], identity["parents"])

@@ -6,6 +6,7 @@ unions (`prior.mixture.alpha`) are left out and the keys and values allowed at a
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,6 +15,13 @@ from pydantic import ValidationError
 from unskew.errors import UserError
 
 Schema = Mapping[str, Any]
+
+GROUP, LIST = "should be a group of settings", "should be a list"
+SAID = {
+    "model_type": GROUP, "model_attributes_type": GROUP, "dict_type": GROUP,
+    "tuple_type": LIST, "list_type": LIST,
+}  # fmt: skip
+"""pydantic's words are those of JSON (an object, an array), and a preset is YAML."""
 
 
 class Place(NamedTuple):
@@ -76,9 +84,13 @@ def _explain(item: Any, place: Place, doc: Any, root: Schema) -> str:
             return f"{_shown(given)} is not allowed{guess} (allowed: {context['expected']})"
         case "value_error" | "assertion_error":
             return str(context["error"])
-        case _:
+        case "string_pattern_mismatch" if place.path.rpartition(".")[2] == "device":
+            names = re.findall("[a-z]+", context["pattern"])
+            return f"should be {', '.join(names)} or cuda:1, got {_shown(given)}"
+        case error:
             message = item["msg"].removeprefix("Input ")
-            return f"{message[:1].lower()}{message[1:]}, got {_shown(given)}"
+            said = SAID.get(error, f"{message[:1].lower()}{message[1:]}")
+            return f"{said}, got {_shown(given)}"
 
 
 def _locate(loc: tuple[int | str, ...], doc: Any, root: Schema) -> Place:

@@ -112,7 +112,8 @@ class Task:
             self.progress._bars.update(self._bar, advance=steps, values=self._shown())
         elif self.progress.mode == "lines":
             now = time.monotonic()
-            if now - self._last_line >= SECONDS_BETWEEN_LINES:
+            last = self.done == self.total  # whose line is that of the end
+            if now - self._last_line >= SECONDS_BETWEEN_LINES and not last:
                 self._last_line = now
                 self.progress.say(self._line(final=False))
 
@@ -124,7 +125,7 @@ class Task:
         rate = (self.done - self._begun_with) / seconds if seconds > 0 else 0.0
         parts = [f"{self.done}" if self.total is None else f"{self.done}/{self.total}"]
         if rate > 0:
-            parts.append(f"{_number(rate)}/s")
+            parts.append(_speed(rate))
         if final:
             parts.append(f"took {_clock(seconds)}")
         elif self.total is not None and rate > 0:
@@ -148,7 +149,7 @@ def _bars(stream: IO[str]) -> "RichProgress":
     class Rate(ProgressColumn):
         def render(self, task: RichTask) -> Text:
             speed = task.finished_speed or task.speed
-            return Text(f"{_number(speed)}/s" if speed else "", style="cyan")
+            return Text(_speed(speed) if speed else "", style="cyan")
 
     return Progress(
         TextColumn("{task.description}", markup=False),
@@ -163,6 +164,11 @@ def _bars(stream: IO[str]) -> "RichProgress":
 
 def _number(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _speed(rate: float) -> str:
+    """Steps in a second, or where there is not one, seconds for a step."""
+    return f"{_number(rate)}/s" if rate >= 1 else f"{_number(1 / rate)} s each"
 
 
 def _clock(seconds: float) -> str:

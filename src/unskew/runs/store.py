@@ -1,5 +1,6 @@
 """Where finished runs are looked up: the working directory's `runs/`, then those we ship."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -59,11 +60,16 @@ def named(name: str, runs: Path) -> RunFolder:
     for path in (Path(name), runs / name, shipped_root() / name):
         if path.is_dir():
             return RunFolder.read(path)
+    if Path(name).is_file():
+        raise UserError("this is a file, and no folder of a run", name, listing(runs))
     known = [path.name for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
-    raise UserError(
-        f"there is no run {name!r} in {runs}{nearest(name, known)}",
-        hint="`unskew runs` lists the runs",
-    )
+    raise UserError(f"there is no run {name!r} in {runs}{nearest(name, known)}", hint=listing(runs))
+
+
+def listing(runs: Path) -> str:
+    """The hint to look for a run among those in `runs`."""
+    where = [] if runs == Path("runs") else ["--runs", str(runs)]
+    return f"`{shlex.join(['unskew', 'runs', *where])}` lists the runs"
 
 
 def shipped_root() -> Path:

@@ -308,7 +308,7 @@ def run(
 
 
 def _line(cell: Cell, outcome: Outcome, total: int) -> str:
-    said = f"cell {cell.number} of {total} ({cell.label}): {outcome.state}"
+    said = f"cell {cell.number} of {total}{cell.told}: {outcome.state}"
     if outcome.seconds is not None:
         said += f" in {outcome.seconds:.1f} s"
     return said if outcome.state == "done" or not outcome.message else f"{said}: {outcome.message}"

@@ -204,7 +204,7 @@ class _Stack:
         self, loss: StackedLoss, rows: Sequence[int], steps: Sequence[int], factors: Sequence[float]
     ) -> None:
         """One step of every model: `steps` before it, `factors` of the full learning rates."""
-        rates = _sent(torch.tensor(factors, dtype=torch.float64), self.device)
+        rates = sent(torch.tensor(factors, dtype=torch.float64), self.device)
         optim.set_learning_rate(self.optimisers, rates)
         with autocast(self.config, self.device):
             values = loss(self.model, rows, steps)
@@ -214,7 +214,7 @@ class _Stack:
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        places = _sent(torch.tensor([step % WINDOW for step in steps]), self.device)
+        places = sent(torch.tensor([step % WINDOW for step in steps]), self.device)
         self.window.scatter_(1, places[:, None], values.detach()[:, None].to(self.window.dtype))
 
     def split(self) -> list[State]:
@@ -225,7 +225,7 @@ class _Stack:
         ]
 
 
-def _sent(values: Tensor, device: torch.device) -> Tensor:
+def sent(values: Tensor, device: torch.device) -> Tensor:
     """`values` there. From pinned memory, as a copy from any other makes the host wait for all that
     a GPU still has to do: the steps after it could not be prepared meanwhile."""
     if device.type != "cuda":
