@@ -331,7 +331,9 @@ def test_all_in_one_table(
     monkeypatch.setattr(stacks, "compare_all", lambda budget: rows)
     race, compare = races.compare, training.compare
     monkeypatch.setattr(
-        races, "compare", lambda budget: race(tiny_setting(races, 1e9), budget, (1e-3,))
+        races,
+        "compare",
+        lambda budget, seed: race(tiny_setting(races, 1e9), budget, (1e-3,), seed),
     )
     monkeypatch.setattr(training, "SIZES", {"tiny": tiny_size(training)})
     monkeypatch.setattr(

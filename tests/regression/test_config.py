@@ -81,7 +81,7 @@ def test_a_partial_fine_tuning_is_completed_as_one_override_would_be(
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("finetuning=3", r"^finetuning: .*dictionary|^finetuning: .*object"),
+        ("finetuning=3", r"^finetuning: .*dictionary|^finetuning: .*a group of settings"),
         ("finetuning={optimiser: {lr: -1}}", r"^finetuning\.optimiser\.lr: should be greater"),
         ("finetuning={optimiser: {kind: sgd}}", r"^finetuning\.optimiser: there is no kind 'sgd'"),
         ("finetuning={stepz: 1}", r"^finetuning\.stepz: unknown key; did you mean 'steps'"),
