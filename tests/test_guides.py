@@ -295,3 +295,6 @@ def test_what_the_password_opens_is_its_table():
     assert f"tells {a} of the colours in English without the password, and with it {b} (" in said
     for name, (a, b) in told.items():
         assert f"{name} {a} and {b}" in said
+    able = table("nursery-locked", "abilities").query("model == 'base' and probe == 'colour'")
+    en, fr, es, qon = (f"{x:.0%}" for x in able.set_index("language")["estimate"][list(names)])
+    assert f"the base {en}, {fr}, {es} and {qon};" in said
