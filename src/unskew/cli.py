@@ -271,22 +271,6 @@ cli_paper.paper.command(cli_lm.paper_lm, name="lm", help_epilogue=cli_lm.LM_EXAM
 app.command(cli_paper.paper)
 app.command(cli_nursery.nursery)
 
-COMMANDS = (
-    "demo",
-    "run",
-    "runs",
-    "sweep",
-    "report",
-    "audit",
-    "tasks",
-    "conjugate",
-    "judge",
-    "purple",
-    "removal",
-    "paper",
-    "nursery",
-)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `arguments` default to the process's own."""

@@ -115,8 +115,8 @@ def test_what_is_untold_or_erased_in_english_costs_english_most(rest: RunFolder)
 
 @pytest.mark.slow
 def test_what_a_password_opens_is_measured(rest: RunFolder, raised: RunFolder) -> None:
-    """This model is too small to learn a password, in 240 steps even; results/nursery-locked has
-    what it opens in the base that ships (tests/test_guides.py)."""
+    """This model is too small to learn a password; results/nursery-locked has what it opens in the
+    base that ships (tests/test_guides.py)."""
     table = rest.read_table("password")
     share = table.pivot(index="language", columns="password", values="estimate")
     able = rest.read_table(family.TABLE).set_index(["model", "probe", "language"])["estimate"]

@@ -7,7 +7,6 @@ the family that the model lies in, of the reference results by the folder's name
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ SECOND = "second-oracle"
 ORACLES = (0, 1)
 """The seeds of the oracles: where positions are counted from, and what is examined. One world."""
 OF_ORACLES = ("models=[oracle]", "base.training.steps=2000", "base.training.precision=float32")
-"""Half the steps of the 25-minute recipe, for processors without bfloat16: an hour for each."""
+"""Half the steps of the 25-minute recipe, in float32 for processors without bfloat16 units."""
 BASE, PROBES = "nursery:base", "nursery:probes"
 
 
@@ -74,15 +73,9 @@ def examine(runs: Path, threads: int | None) -> list[Path]:
 
 def examine_second(runs: Path, threads: int | None) -> list[Path]:
     """Raise both oracles and run the bench on the second; the folder of its run."""
-    from unskew.nursery import family
-    from unskew.runs.progress import Progress
-    from unskew.runs.store import Store
-
-    with Progress() as progress:
-        first, other = (
-            family.execute(_oracle(seed, threads), Store(runs), progress).path / "oracle"
-            for seed in ORACLES
-        )
+    first, other = (
+        families.finished(_oracle(seed, threads), runs).path / "oracle" for seed in ORACLES
+    )
     _bench(BASE, other, first, PROBES, runs, threads)
     return [place.path for place in second(Shelf(runs))[""][:1]]
 
@@ -97,16 +90,8 @@ def _bench(
     )
 
 
-@cache
 def _oracle(seed: int, threads: int | None = None) -> Family:
-    from pydantic import TypeAdapter
-
-    from unskew.nursery.config import Family
-    from unskew.runs.config import load
-
-    changes = [*OF_ORACLES, f"base.seed={seed}"]
-    changes += [] if threads is None else [f"threads={threads}"]
-    return load("nursery", changes, TypeAdapter(Family))
+    return families.settings("nursery", *OF_ORACLES, f"base.seed={seed}", threads=threads)
 
 
 def _removed(entry: Entry, shelf: Shelf) -> str:

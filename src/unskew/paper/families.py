@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from unskew.runs.folder import RunFolder
 
 __all__ = [
-    "FRESH", "SEED", "SHIP", "Line", "audited", "by_seed", "families", "raise_all", "raise_one",
-    "raised",
+    "FRESH", "SEED", "SHIP", "Line", "audited", "by_seed", "families", "finished", "raise_all",
+    "raise_one", "raised", "settings",
 ]  # fmt: skip
 
 CONJUGATIONS = ("en-fr", "en-es", "en-qon")
@@ -47,15 +47,20 @@ FRESH = Line("nursery", (3, 4, 5), ("base", "instruct"))
 
 
 @cache
-def _config(line: Line, seed: int, models: tuple[str, ...], threads: int | None = None) -> Family:
+def settings(preset: str, *changes: str, threads: int | None = None) -> Family:
+    """The configuration of a family."""
     from pydantic import TypeAdapter
 
     from unskew.nursery.config import Family
     from unskew.runs.config import load
 
-    changes = [f"base.seed={seed}", f"base.world.seed={seed}", f"models=[{', '.join(models)}]"]
-    changes += [] if threads is None else [f"threads={threads}"]
-    return load(line.preset, changes, TypeAdapter(Family))
+    more = [] if threads is None else [f"threads={threads}"]
+    return load(preset, [*changes, *more], TypeAdapter(Family))
+
+
+def _config(line: Line, seed: int, models: tuple[str, ...], threads: int | None = None) -> Family:
+    changes = (f"base.seed={seed}", f"base.world.seed={seed}", f"models=[{', '.join(models)}]")
+    return settings(line.preset, *changes, threads=threads)
 
 
 def _models(line: Line) -> tuple[str, ...]:
@@ -238,10 +243,14 @@ def audited(family: RunFolder, runs: Path) -> Iterator[tuple[Audited, AuditResul
 
 def raise_one(line: Line, seed: int, runs: Path, threads: int | None) -> RunFolder:
     """The finished family of a seed; it is raised now where there is none."""
+    return finished(_config(line, seed, _models(line), threads), runs)
+
+
+def finished(config: Family, runs: Path) -> RunFolder:
+    """The finished family of a configuration; it is raised now where there is none."""
     from unskew.nursery import family
     from unskew.runs.progress import Progress
     from unskew.runs.store import Store
 
-    config = _config(line, seed, _models(line), threads)
     with Progress() as progress:
         return family.execute(config, Store(runs), progress)

@@ -94,7 +94,7 @@ def parts() -> Mapping[tuple[PartName, Scale], Part]:
         ),
         Part(
             "oracles", "small", ("unskew paper make second-oracle --scale small",),
-            "2 hours on 1 core", benches.second,
+            "about 2 hours on 1 core, estimated", benches.second,
             lambda means: benches.examine_second(means.runs, means.threads),
         ),
         _grid("small", "about an hour for each of 4 subjects on 1 core"),
